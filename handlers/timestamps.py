@@ -5,10 +5,11 @@ from receiver import Context, Event, NotReady, Timestamps, handler, query
 STYLE = "balanced"
 
 
-@handler("transcription.completed", timeout=120, sources=("transcribe.so",))
+@handler("transcription.completed", timeout=120, sources=("transcribe.so",), needs="RECEIVER_TIMESTAMPS")
 async def timestamps(event: Event, ctx: Context) -> None:
     """Fetch and store each format. If the usual style was never made, use another one that is free."""
-    fetched = [await _fetch(ctx, name) for name in ctx.formats]
+    formats = (ctx.setting("RECEIVER_TIMESTAMPS") or "").split(",")
+    fetched = [await _fetch(ctx, name) for name in formats]
     async with ctx.completing() as tx:
         for stamps in fetched:
             await tx.execute(

@@ -51,6 +51,8 @@ class Failpoint(StrEnum):
     BEFORE_PRUNED = "before-pruned"
     AFTER_PRUNED = "after-pruned"
     BEFORE_INDEXED = "before-indexed"
+    BEFORE_NOTICED = "before-noticed"
+    AFTER_NOTICED = "after-noticed"
 
 
 PATTERN = re.compile(rf"({'|'.join(Failpoint)})(?::([1-9][0-9]{{0,8}}))?")

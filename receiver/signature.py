@@ -11,11 +11,15 @@ scheme of Stripe, which the provider copies:
     t        = exactly once, [1-9][0-9]{0,11}; the MAC covers its literal bytes
     v1       = 64 lower-case hex digits, at least once; other values are ignored
 
+What we send to other programs is signed in this form too (`X-Receiver-Signature`), and as Standard Webhooks: `signed`.
+
 Everything is bytes. On `str`, `hmac.compare_digest` raises for non-ASCII, `\d` matches Arabic-Indic digits, and `$`
 matches before a final newline. The MAC is checked before the window. So we can distinguish *stale* (right MAC, old
 `t`: a clock is wrong, or a retry kept its first timestamp) from *mismatch*. Senders cannot: both get the same answer.
 """
 
+import base64
+import binascii
 import hashlib
 import hmac
 import re
@@ -28,6 +32,8 @@ HEADER = b"x-transcribe-signature"
 TOLERANCE_SECONDS = 300
 HEADER_BYTES = 1024
 ELEMENTS = 16
+PREFIX = "whsec_"  # what the secrets of Standard Webhooks begin with
+KEY_BYTES = (24, 64)  # how long their keys are, at least and at most
 
 _PRINTABLE = re.compile(rb"[\t\x20-\x7e]*")
 _ELEMENT = re.compile(rb"([a-z][a-z0-9_]*)=(.*)", re.DOTALL)
@@ -58,6 +64,45 @@ def sign(body: bytes, *, secret: bytes, at: int) -> str:
     """Return the provider's signature header for `body`, signed at `at` (unix seconds)."""
     stamp = str(at).encode()
     return f"t={at},v1={mac(secret, stamp, body).decode()}"
+
+
+def signed(body: bytes, *, message_id: str, secrets: Sequence[str], at: int) -> dict[str, str]:
+    """Return the headers that prove a body to another program: those of Standard Webhooks, and the provider's form.
+
+    Args:
+        body: what is sent, byte for byte.
+        message_id: the same for each repeat, so that the other side can know one; without a dot.
+        secrets: `whsec_…`, each of which verifies. The provider's form takes the whole text of a secret as its key.
+        at: when it is signed (unix seconds).
+
+    Raises:
+        ValueError: a secret is none; see `standard_key`.
+    """
+    stamp = str(at).encode()
+    content = b".".join((message_id.encode(), stamp, body))
+    macs = [hmac.new(standard_key(secret), content, hashlib.sha256).digest() for secret in secrets]
+    own = [f"v1={mac(secret.encode(), stamp, body).decode()}" for secret in secrets]
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(at),
+        "webhook-signature": " ".join(f"v1,{base64.b64encode(one).decode()}" for one in macs),
+        "X-Receiver-Signature": ",".join([f"t={at}", *own]),
+    }
+
+
+def standard_key(secret: str) -> bytes:
+    """Return the key of a secret of Standard Webhooks: `whsec_` and the base64 of 24 to 64 bytes.
+
+    Raises:
+        ValueError: it is no such secret. The message does not show it.
+    """
+    try:
+        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True) if secret.startswith(PREFIX) else b""
+    except (binascii.Error, ValueError):
+        key = b""
+    if not KEY_BYTES[0] <= len(key) <= KEY_BYTES[1]:
+        raise ValueError(f"must be {PREFIX} and the base64 of {KEY_BYTES[0]} to {KEY_BYTES[1]} random bytes") from None
+    return key
 
 
 def verify(

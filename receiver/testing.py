@@ -36,7 +36,7 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from receiver import database, providers
+from receiver import database, providers, settings
 from receiver.database import Pool, migrations
 from receiver.database.data_folder import server_user
 from receiver.database.embedded import attach, binaries, wait_until_stopped
@@ -106,7 +106,7 @@ class Scratch:
         return event, Context(
             event=event, handler=handler.name, job=claim.job, attempt=claim.attempt,
             idempotency_key=claim.idempotency_key, db=self.db, account=ACCOUNT, client=self.provider,
-            http=self._http.another(), formats=("youtube", "spotify"), log=log,
+            http=self._http.another(), configured=settings.load(), log=log,
         )  # fmt: skip
 
     async def state(self, event: Event) -> str:

@@ -10,13 +10,14 @@ thread. If the function returns, the job is done. If it raises, the job is retri
 
 import functools
 import inspect
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from receiver.errors import HandlerLoadError
-from receiver.events import SUBMISSION, Event, is_pattern
+from receiver.events import NOTICES, SUBMISSION, Event, is_pattern
 from receiver.handling import made, returned, threads
 from receiver.handling.context import Context
 from receiver.inbox.retry import RetryPolicy
@@ -28,6 +29,8 @@ Function: TypeAlias = "Callable[[Event, Context], Awaitable[None]] | Callable[[E
 NAME_LENGTH = 100
 LONGEST_TIMEOUT_SECONDS = 7 * 24 * 3600  # a longer timeout is a mistake
 
+_VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+
 
 @dataclass(frozen=True, slots=True)
 class Handler:
@@ -38,6 +41,7 @@ class Handler:
         name: names its jobs. A changed name orphans the unfinished jobs.
         timeout: how many seconds one attempt can take.
         sources: the sources whose events it wants; None for all.
+        needs: the variable without which it is left out; None if it needs none.
 
     Raises:
         HandlerLoadError: the handler could never run like this.
@@ -49,11 +53,12 @@ class Handler:
     retry: RetryPolicy
     timeout: float
     sources: tuple[str, ...] | None = None
+    needs: str | None = None
 
     def __post_init__(self) -> None:
         # Every handler is checked here: a mistake that is not refused now would show only in a job, or never.
         _check_name(self.name)
-        wrong = _wrong_patterns(self.patterns) or _wrong_sources(self.sources)
+        wrong = _wrong_patterns(self.patterns) or _wrong_sources(self.sources) or _wrong_needs(self.needs)
         wrong = wrong or _wrong_function(self.function) or _wrong_limits(self)
         if wrong:
             raise HandlerLoadError(f"{self.name}: {wrong}")
@@ -94,10 +99,12 @@ class Handler:
 
 
 def matches(pattern: str, event_type: str) -> bool:
-    """Whether a type matches a pattern. The events of our own work match none."""
+    """Whether a type matches a pattern. The events of our own work match none, and notices are not meant by `*`."""
     if event_type == SUBMISSION:
         return False
-    return pattern in ("*", event_type) or (pattern.endswith(".*") and event_type.startswith(pattern[:-1]))
+    if pattern == "*":
+        return not event_type.startswith(NOTICES)
+    return pattern == event_type or (pattern.endswith(".*") and event_type.startswith(pattern[:-1]))
 
 
 def handler(
@@ -106,6 +113,7 @@ def handler(
     retry: RetryPolicy | None = None,
     timeout: float = 30.0,
     sources: tuple[str, ...] | None = None,
+    needs: str | None = None,
 ) -> Callable[[Function], Handler]:
     """Turn a function into a `Handler` of events whose type matches one of `patterns`.
 
@@ -117,6 +125,8 @@ def handler(
         retry: how often failed jobs are retried, and with which pauses.
         timeout: how many seconds one attempt can take.
         sources: such as `("transcribe.so",)`; by default events of every source are wanted.
+        needs: a variable such as `"NEWSROOM_URL"`. Where it is not set, the handler is left out, as if its file were
+            not there. `ctx.setting` reads it.
 
     Raises:
         HandlerLoadError: the handler could never run like this.
@@ -131,7 +141,7 @@ def handler(
             wrong = _wrong_function(function) or 'it has no name: give it one, @handler(…, name="…")'
             raise HandlerLoadError(f"{shown(function)}: {wrong}")
         policy = RetryPolicy() if retry is None else retry
-        return Handler(function, patterns, called, policy, timeout, sources)
+        return Handler(function, patterns, called, policy, timeout, sources, needs)
 
     return wrap
 
@@ -164,6 +174,12 @@ def _wrong_sources(sources: object) -> str | None:
     if not wrong:
         return None
     return f'sources must be a tuple such as ("{known[0]}",), not {shown(wrong[0])}; there are {", ".join(known)}'
+
+
+def _wrong_needs(needs: object) -> str | None:
+    if needs is None or (isinstance(needs, str) and _VARIABLE.fullmatch(needs)):
+        return None
+    return f'needs must be the name of a variable such as "NEWSROOM_URL", not {shown(needs)}'
 
 
 def _wrong_function(function: object) -> str | None:

@@ -5,22 +5,35 @@
 
 Which calls a handler makes is not known before it runs. What can be known is which answers of the provider are not kept
 yet: a transcription's transcript, and its timestamps in the formats of the settings. So the calls are at most about as
-many. What handlers ask for beside that is not counted.
+many. What handlers ask for beside that is not counted. Of very many jobs some are looked at, taken by chance.
 """
 
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 from receiver.database import Database, query
 from receiver.events import AccountId
-from receiver.inbox import dead
+from receiver.inbox import dead, replays
 from receiver.inbox.dead import Filter, Seen
+from receiver.inbox.replays import Replay
 from receiver.providers.rate import Rate
 from receiver.settings import Settings
 from receiver.settings.accounts import TRANSCRIBE
+
+MOST_LOOKED_AT = 1000  # events
+
+
+@dataclass(frozen=True, slots=True)
+class _Able:
+    """The dead jobs that are meant, apart by whether they can be replayed: as in `Choice`."""
+
+    jobs: Sequence[Seen]
+    gone: Counter[str]
+    elsewhere: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +80,47 @@ async def choose(
 
     `known` are the names of all handlers.
     """
+    able = await _able(db, wanted, known=known, configured=configured)
+    jobs = able.jobs[:limit]
+    calls, takes = await _cost(db, jobs, configured)
+    return Choice(jobs, able.gone, able.elsewhere, calls, takes)
+
+
+async def replay(
+    db: Database, wanted: Filter, *, limit: int, said: int, known: Collection[str], configured: Settings, by: str
+) -> Replay:
+    """Begin a bulk replay of what is meant, after a person was told of `said` jobs: of no more than that.
+
+    Of at most `limit` jobs, the oldest first. `known` are the names of all handlers.
+
+    Raises:
+        ImpossibleError: nothing is left to replay.
+    """
+    found = await _able(db, wanted, known=known, configured=configured)
+    jobs = found.jobs[: min(limit, said)]
+    return await replays.start(db, jobs, wanted, by=by, limit=limit if limit < said else None)
+
+
+async def _able(db: Database, wanted: Filter, *, known: Collection[str], configured: Settings) -> _Able:
     found = await dead.chosen(db, wanted)
     gone = Counter(job.handler for job in found if job.handler not in known)
     ours = {account.id for account in configured.accounts}
     able = [job for job in found if job.handler in known]
     jobs = [job for job in able if job.account in ours]
-    calls, takes = await _cost(db, jobs[:limit], configured)
-    return Choice(jobs[:limit], gone, len(able) - len(jobs), calls, takes)
+    return _Able(jobs, gone, len(able) - len(jobs))
 
 
 async def _cost(db: Database, jobs: Sequence[Seen], configured: Settings) -> tuple[int, timedelta]:
     """Return how many answers are not kept, and how long it takes to fetch them. Accounts do not wait for others."""
     kinds = ["result", *(f"timestamps/{name}/%" for name in configured.timestamps)]
     events = sorted({job.event for job in jobs})
-    rows = await db.fetch(query("providers/missing_answers"), events, TRANSCRIBE.source, kinds)
-    missing = {AccountId(row["source"], row["api_url"], row["account"]): row["missing"] for row in rows}
+    chance = Random(0)  # noqa: S311 - it takes a sample, the same each time
+    looked_at = events if len(events) <= MOST_LOOKED_AT else chance.sample(events, MOST_LOOKED_AT)
+    rows = await db.fetch(query("providers/missing_answers"), looked_at, TRANSCRIBE.source, kinds)
+    missing = {
+        AccountId(row["source"], row["api_url"], row["account"]): round(row["missing"] * len(events) / len(looked_at))
+        for row in rows
+    }
     seconds = [
         missing[account.id] * Rate.of(account.requests_a_minute).step
         for account in configured.accounts

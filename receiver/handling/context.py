@@ -19,6 +19,7 @@ from receiver.inbox import artifacts, jobs
 from receiver.inbox.artifacts import Artifact
 from receiver.providers import Source, TranscribeSo, archive
 from receiver.providers.archive import Archive, Subject
+from receiver.settings import Settings, said
 from receiver.transcripts import Timestamps, Transcript
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ class Context:
         db: the database (an asyncpg pool). Create your own tables. The service's tables are in the schema `receiver`.
         attempt: how many times this job has been claimed, this time included. It only grows.
         idempotency_key: the same in every attempt and replay of this job. Send it to services that ignore a known key.
-        formats: the formats of timestamps that the operator asked for.
+        configured: the operator's settings; see `setting`.
         log: a logger whose lines name the event.
         bridge: lets a plain `def` run coroutines; see `wait`.
     """
@@ -75,7 +76,7 @@ class Context:
     account: AccountId
     client: object
     http: httpx.AsyncClient
-    formats: tuple[str, ...]
+    configured: Settings
     log: "logging.LoggerAdapter[logging.Logger]"
     completion: Completion = field(default_factory=Completion)
     bridge: Bridge = field(default_factory=Bridge)
@@ -98,6 +99,17 @@ class Context:
         if not isinstance(self.client, kind):
             raise GiveUp(f"this event is from {self.event.source}: ctx.api({type(self.client).__name__})")
         return self.client
+
+    def setting(self, name: str) -> str | None:
+        """Return what a variable says, such as the one that the handler `needs`; None if it says nothing.
+
+        It is one of the README's settings, with its default, or any other variable. A secret can also be given as
+        `NAME_FILE`, the path of a file that holds it.
+
+        Raises:
+            ImpossibleError: that file cannot be used.
+        """
+        return said.text(self.configured, name)
 
     async def transcript(self) -> Transcript:
         """Return the transcript. It is fetched once for each transcription, and kept for all handlers.

@@ -3,7 +3,8 @@
 While we load handlers, Python looks for modules in the working directory first, right after the standard library. Later
 it looks there last, for example when a library imports something. A module in the working directory is imported only if
 its files can be trusted (`settings.trust`). If the operator named no package, `handlers/` (or `handlers.py`) in the
-working directory is used, or else the bundled package.
+working directory is used, or else the bundled package. The ready-made handlers are always searched too. A handler that
+needs a variable is left out where the variable is not set.
 
 A handler that we overlooked would get no jobs, and its work would be lost. So every possible mistake stops the start,
 and the message has one sentence for each mistake.
@@ -20,43 +21,65 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from sysconfig import get_path
 from types import MappingProxyType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
-from receiver.errors import HandlerLoadError
+from receiver.errors import HandlerLoadError, ImpossibleError
 from receiver.handling import made
 from receiver.handling.api import Handler
 from receiver.inbox.jobs import SUBMISSIONS
 from receiver.logs.reasons import describe, place
+from receiver.settings import Settings, said
 from receiver.settings.trust import Guard
 
 log = logging.getLogger(__name__)
 
 OWN = "handlers"
 BUNDLED = "receiver.bundled"
+READY = f"{BUNDLED}.ready"
 NOTHING_DECLARED = "declares no handler: decorate a function with @handler"
 
 
-def load(packages: Sequence[str], *, quiet: bool = False) -> Mapping[str, Handler]:
-    """Import the packages' modules and return their handlers by name.
+class Found(NamedTuple):
+    """The handlers by name, and those that are left out because the variable that each needs is not set."""
 
-    If `packages` is empty, load the working directory's own handlers, or else the bundled ones. Unless `quiet`, a
-    warning says that the bundled ones are used.
+    handlers: Mapping[str, Handler]
+    left_out: tuple[Handler, ...]
+
+
+def load(configured: Settings, *, quiet: bool = False) -> Mapping[str, Handler]:
+    """Return the handlers by name.
+
+    Raises:
+        HandlerLoadError: see `find`.
+    """
+    return find(configured, quiet=quiet).handlers
+
+
+def find(configured: Settings, *, quiet: bool = False) -> Found:
+    """Import the modules of `RECEIVER_HANDLERS` and return their handlers.
+
+    If it is empty, load the working directory's own handlers, or else the bundled ones. Unless `quiet`, a warning says
+    that the bundled ones are used.
 
     Raises:
         HandlerLoadError: there are mistakes, such as a module that fails to import or declares no handler, or two
             handlers with one name. The message lists all mistakes.
     """
     here = Path.cwd()  # read once, because a module might change the working directory
-    search = _Search(packages or _default(here, quiet=quiet), here)
+    search = _Search(configured.handlers or _default(here, quiet=quiet), here)
     found: dict[str, Handler] = {}
     origin: dict[str, str] = {}
+    left_out: dict[int, Handler] = {}
     modules = []
-    with _first(here):
+    with _first(here), said.found_for(configured):
         for module in search.modules():
             modules.append(module)
             for handler in _handlers(module):
                 if found.get(handler.name) is handler:
                     continue  # this module has imported it from another one of these
+                if not search.has_what_it_needs(handler, configured):
+                    left_out[id(handler)] = handler
+                    continue
                 if handler.name == SUBMISSIONS:
                     search.report(
                         f"{SUBMISSIONS} is the name of our own work: call the one in {module.__name__} another"
@@ -70,7 +93,7 @@ def load(packages: Sequence[str], *, quiet: bool = False) -> Mapping[str, Handle
     search.report_nameless(modules)
     if search.mistakes:
         raise HandlerLoadError("; ".join(search.mistakes)) from search.cause
-    return MappingProxyType(dict(sorted(found.items())))
+    return Found(MappingProxyType(dict(sorted(found.items()))), tuple(left_out.values()))
 
 
 def interested(handlers: Iterable[Handler], event_type: str, source: str) -> list[str]:
@@ -83,11 +106,17 @@ def with_own(handlers: Iterable[str]) -> list[str]:
     return [*handlers, SUBMISSIONS]
 
 
+def no_such(name: str, known: Iterable[str]) -> str:
+    """Return the sentence about a name that no handler has."""
+    return f"there is no handler {name}; there are {', '.join(known) or 'none'}"
+
+
 def to_json(handler: Handler) -> dict[str, Any]:
     """Return the fields of a handler that `handlers --json` prints."""
     return {
         "name": handler.name, "patterns": list(handler.patterns), "sources": handler.sources,
-        "attempts": handler.retry.attempts, "timeout": handler.timeout, "module": handler.module, "file": handler.file,
+        "needs": handler.needs, "attempts": handler.retry.attempts, "timeout": handler.timeout,
+        "module": handler.module, "file": handler.file,
     }  # fmt: skip
 
 
@@ -146,6 +175,7 @@ class _Search:
         self._packages = packages
         self._here = here
         self._seen: set[str] = set()
+        self._ready = _folders(importlib.import_module(READY))
 
     def report(self, sentence: str, cause: BaseException | None = None) -> None:
         self.mistakes.append(sentence)
@@ -153,7 +183,7 @@ class _Search:
 
     def modules(self) -> Iterator[ModuleType]:
         """Import the modules that can declare handlers. A file that has several names is imported once."""
-        for name in self._packages:
+        for name in (*self._packages, READY):
             package = self._imported(name)
             if package is None:
                 continue
@@ -169,15 +199,23 @@ class _Search:
             # A package can declare handlers itself. Each public module in it must declare one. So must a single module.
             if _handlers(package):
                 yield package
-            elif not public and not overlooked:
+            elif not public and not overlooked and name != READY:
                 self.report(f"{name} {NOTHING_DECLARED}")
             for inner in public:
                 module = self._imported(inner)
                 if module is None:
                     continue
-                if not _handlers(module):
+                if not _handlers(module) and name != READY:  # one of these makes a handler for each of its settings
                     self.report(f"{inner} {NOTHING_DECLARED}, or start the file's name with an underscore")
                 yield module
+
+    def has_what_it_needs(self, handler: Handler, configured: Settings) -> bool:
+        """Whether the variable that a handler needs is set."""
+        try:
+            return handler.needs is None or said.text(configured, handler.needs) is not None
+        except ImpossibleError as exc:
+            self.report(f"{handler.name}: {exc}", exc)
+            return False
 
     def _imported(self, name: str) -> ModuleType | None:
         """Import a module; return None if it cannot be imported, or was imported under another name."""
@@ -216,7 +254,9 @@ class _Search:
         for path in sorted(entry for folder in _folders(package) if folder.is_dir() for entry in folder.iterdir()):
             if path.name.startswith(("_", ".")):
                 continue
-            if path.is_dir() and _holds_modules(path):
+            if path.resolve() in self._ready:  # it is searched by its own name
+                overlooked.add(path.name)
+            elif path.is_dir() and _holds_modules(path):
                 overlooked.add(path.name)
                 if f"{name}.{path.name}" not in self._packages:
                     self.report(

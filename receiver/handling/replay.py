@@ -64,7 +64,7 @@ def chosen(known: Mapping[str, Handler], only: str | None) -> list[Handler]:
     if only is None:
         return list(known.values())
     if only not in known:
-        raise ImpossibleError(f"there is no handler {only}; there are {', '.join(known)}")
+        raise ImpossibleError(discovery.no_such(only, known))
     return [known[only]]
 
 

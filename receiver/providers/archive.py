@@ -1,10 +1,12 @@
-"""Keep the provider's answers: each is fetched once for its (API, transcription, completed_at).
+"""Keep the answers of every source; those of transcribe.so are fetched once for each (API, id, completed_at).
 
     caller ──▶ Archive ──▶ the database ──no answer there──▶ the provider ──▶ read, checked, kept
                            without a database every caller costs a request
 
 A second handler of an event, a retry and a replay cost no second request. Concurrent callers in any process wait for
 the first caller: the lock is in the database and ends with its transaction.
+
+An answer of the kind `result` becomes searchable: a trigger notes it for `submissions/library`, whoever keeps it.
 """
 
 import secrets
@@ -29,7 +31,10 @@ Read: TypeAlias = Callable[[bytes], Awaitable[T]]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One finished run of a transcription. A retried transcription finishes again, so its id alone is not enough."""
+    """What an answer is about: mostly one finished run of a transcription, or the submission to another source.
+
+    A retried transcription finishes again, so its id alone is not enough.
+    """
 
     source: str
     api_url: str

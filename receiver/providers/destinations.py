@@ -9,18 +9,24 @@ sandbox, can name any address.
     the address      its scheme; its host, if that is a number or `localhost`   before a connection is opened
     the connection   the number to which the host name was resolved             before a byte is sent
 
+Handlers keep their own requests to public addresses, or to private ones, in the same way: see `keep_to`.
+
 Not checked: the port, a name that our proxy resolves, and a reused connection to the API itself.
 """
 
-import ipaddress
-import socket
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import httpx
 
 from receiver.errors import ProviderUnavailable
+from receiver.settings.addresses import is_public, number
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+Side = Literal["public", "private"]
+
+
+class WrongSideError(httpx.TransportError):
+    """A request would have left its side: see `keep_to`. Nothing was sent. The message shows no path."""
 
 
 def address(text: str, base: httpx.URL | None = None) -> httpx.URL:
@@ -60,7 +66,7 @@ def require_public(url: httpx.URL) -> None:
     Raises:
         ProviderUnavailable: the address is not allowed. The error hides the path, because it can hold a ticket.
     """
-    if url.scheme != "https" or not _is_public(url.host):
+    if url.scheme != "https" or not is_public(url.host):
         raise _refused(f"{url.scheme}://{url.host}")
 
 
@@ -72,6 +78,33 @@ def guard(request: httpx.Request, *, api: httpx.URL) -> None:
 
 def guard_public(request: httpx.Request) -> None:
     """Make a request fail, like `require_public`, if its host name is resolved to a private address."""
+    _watch(request, is_public, _refused)
+
+
+def keep_to(request: httpx.Request, side: Side) -> None:
+    """Make a request fail if it would not go to a public address, or to a private one.
+
+    Private are this machine and every network of one's own. A name is looked at when it is resolved, before a byte is
+    sent; behind a proxy it is not looked at.
+
+    Raises:
+        WrongSideError: its address is of the other side already. Sending the request raises it too.
+    """
+
+    def fits(host: str) -> bool:
+        return is_public(host) is (side == "public")
+
+    def refused(where: str) -> WrongSideError:
+        return WrongSideError(f"its address is {where}, which is not {side}")
+
+    host = request.url.host
+    if (number(host) is not None or not is_public(host)) and not fits(host):
+        raise refused(host)
+    _watch(request, fits, refused)
+
+
+def _watch(request: httpx.Request, fits: Callable[[str], bool], refused: Callable[[str], Exception]) -> None:
+    """Make a request fail before a byte is sent if it is connected to an address that does not fit."""
     direct = False  # whether the new connection goes to the address itself, and not to a proxy
 
     async def watch(step: str, info: dict[str, Any]) -> None:
@@ -81,42 +114,15 @@ def guard_public(request: httpx.Request) -> None:
         elif step == "connection.connect_tcp.complete" and direct:
             stream = info["return_value"]
             host = stream.get_extra_info("server_addr")[0]
-            if not _is_public(host):
+            if not fits(host):
                 await stream.aclose()
-                raise _refused(f"{request.url.host}, which is {host}")
+                raise refused(f"{request.url.host}, which is {host}")
 
     request.extensions["trace"] = watch
 
 
 def _is_bound(api: httpx.URL) -> bool:
-    return api.scheme == "https" and _is_public(api.host)
-
-
-def _is_public(host: str) -> bool:
-    """Return whether a host is a public address, or a name that is not resolved yet."""
-    name = host.lower().rstrip(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return False
-    number = _number(name)
-    return number is None or (number.is_global and not number.is_multicast)
-
-
-def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return a host as an IP address; None for a name.
-
-    Resolvers also accept `127.1` and `0x7f000001`. Some IPv6 addresses contain the IPv4 address that they lead to.
-    """
-    try:
-        number = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        try:
-            return ipaddress.IPv4Address(socket.inet_aton(host))
-        except (OSError, UnicodeError, ValueError):
-            return None
-    if number.version == 4:  # noqa: PLR2004 - IPv4
-        return number
-    inside = number.ipv4_mapped or number.sixtofour
-    return ipaddress.IPv4Address(number.packed[-4:]) if number in _NAT64 else inside or number
+    return api.scheme == "https" and is_public(api.host)
 
 
 def _refused(where: str) -> ProviderUnavailable:

@@ -4,6 +4,27 @@ a delivery ──▶ read ──▶ Event | Unreadable          a refusal of its
 
 a submission ──▶ check ──▶ upload ──▶ start ──▶ Answered ────────────────────────▶ transcript
                                         └─────▶ Accepted ──▶ look … look ──▶ Seen ──▶ transcript, files at links
+
+To add a source:
+
+1. Write a class of `Source` in a file of its own: the options with their ranges, `upload` if files are sent before,
+   `start`, `transcript`, and its errors. A source whose answer is the result is written like `fishaudio`. One that
+   works on by itself also has `look`, and `text_in` if the text is a file: `timbr_audio`. An answer of `start` is read
+   under `refusals.carrying`, so that its bytes are kept if it names no work. A validator that raises `ValueError` gives
+   a better sentence than a pattern. If the provider can, also write `find`, `work_id`, `estimate` and `balance`, and
+   set `takes`, `uploads`, `synchronous`, `unit`, `repeats` and `heeds_ceiling`. So far `announces` is for transcribe.so
+   alone.
+2. Name its variables in `settings/accounts.py`, in `SOURCES` there, and the class in `SOURCES` of this package.
+3. Write its twin in `sandbox/`: its state and its files (`state.py`), its mount (`app.py`), its line in `SIMULATED`
+   (`cli/up/simulation.py`), its knobs (`knobs.py`, `cli/sandbox.py`), samples of required options
+   (`cli/up/samples.py`).
+4. If an operation has a new name, and brings a text or ends as another's event, add it to `WITH_TEXT` or `FAMILIES` in
+   `submissions/announcing.py`.
+5. Write its tests in `tests/providers/` and `tests/sandbox/`, and add it to `EVERY` in `tests/faults/submissions.py`:
+   those runs prove that nothing is paid for twice. `test_readme.py`, `test_rooms.py`, `test_rules.py`,
+   `cli/test_simulation.py` and `cli/test_samples.py` say what is still missing.
+
+Commands, settings, `check`, retries, and the rules about money need nothing more.
 """
 
 import copy

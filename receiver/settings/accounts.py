@@ -175,6 +175,11 @@ def find(source: str, name: str, known: Sequence[Account]) -> Account:
     raise ImpossibleError(f"there is no account {name} of {source}; there are: {', '.join(own)}. {needed} makes one")
 
 
+def no_such(name: str, known: Sequence[Account]) -> str:
+    """Return the sentence about a name that no account has."""
+    return f"no account is called {name} here, only {', '.join(dict.fromkeys(account.name for account in known))}"
+
+
 def spelled(name: str) -> str:
     """Return an account's name as it is shown and written in paths: `BIG_SHOW` is `big-show`."""
     return name.lower().replace("_", "-")

@@ -15,6 +15,7 @@ import httpx
 NEVER = frozenset("?#\\ \"'`<>{}|^$,;")  # characters of a query, a fragment, a sentence, a list or a template
 OFF = "off"
 LAST_PORT = 65535
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _LABEL = re.compile("[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
@@ -98,6 +99,33 @@ def _is_host(name: str) -> bool:
     except ValueError:
         return False
     return ":" in name or (len(name) <= 253 and all(map(_LABEL.fullmatch, (*labels, last))))  # noqa: PLR2004 - RFC 1035
+
+
+def is_public(host: str) -> bool:
+    """Return whether a host is a public address, or a name that is not resolved yet."""
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return False
+    found = number(name)
+    return found is None or (found.is_global and not found.is_multicast)
+
+
+def number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return a host as an IP address; None for a name.
+
+    Resolvers also accept `127.1` and `0x7f000001`. Some IPv6 addresses contain the IPv4 address that they lead to.
+    """
+    try:
+        found = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        try:
+            return ipaddress.IPv4Address(socket.inet_aton(host))
+        except (OSError, UnicodeError, ValueError):
+            return None
+    if found.version == 4:  # noqa: PLR2004 - IPv4
+        return found
+    inside = found.ipv4_mapped or found.sixtofour
+    return ipaddress.IPv4Address(found.packed[-4:]) if found in _NAT64 else inside or found
 
 
 def same(one: str, other: str) -> bool:

@@ -19,7 +19,7 @@ from pathlib import Path
 from dotenv.parser import Binding, parse_stream
 
 from receiver.errors import ConfigError
-from receiver.settings import account_variables, accounts, trust
+from receiver.settings import account_variables, accounts, targets, trust, values
 from receiver.settings.model import SECRETS, Settings
 
 # This variable tells child processes that `.env` has been read, and which variables are from there. Its name does not
@@ -30,14 +30,14 @@ PROCESS = "_RECEIVER_PROCESS"
 ENV_FILE = Path(".env")
 # The variables of real sources begin with these, those of every account (`__NAME`) too.
 SOURCES = tuple(f"{source.prefix}_" for source in accounts.SOURCES)
+# The variables that switch on ready-made handlers, and say what these do, begin with these.
+READY = ("RECEIVER_FILES", "RECEIVER_FORWARD_", "RECEIVER_NOTIFY", "RECEIVER_PUBLISH")
 # What begins with these and is no setting is a mistake. A variable `OPENAI_…` can be meant for other programs.
 OURS = ("RECEIVER_", *(beginning for beginning in SOURCES if beginning != f"{accounts.OPENAI.prefix}_"))
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _WITHOUT_SIGN = re.compile(r"\s*(export\s+)?[A-Za-z_][A-Za-z0-9_.-]*(?![A-Za-z0-9_.-])(?!\s*=)")
 _NO_SIGN = "has no = after its name"
-# Kubernetes and Docker set such variables in every container for a service named `receiver`.
-_OF_A_SERVICE = re.compile(r"\w+_(SERVICE_(HOST|PORT)\w*|PORT_\d+_(TCP|UDP|SCTP)\w*)")
 
 
 def enter() -> list[str]:
@@ -150,17 +150,17 @@ def why_not(mode: int, owners: Collection[int], *, trusted: Collection[int]) -> 
 
 
 def _is_secret(name: str) -> bool:
-    return name in SECRETS or account_variables.is_secret(name)
+    return name in SECRETS or account_variables.is_secret(name) or targets.is_secret(name)
 
 
 def unknown(environment: Mapping[str, str]) -> list[str]:
     """Return variables that look like our settings but are not, each with the most similar setting."""
     settings = {str(field.validation_alias) for field in Settings.model_fields.values()}
     settings |= {f"{name}_FILE" for name in SECRETS} | set(account_variables.usual())
-    known = settings | set(account_variables.names(environment))
+    known = settings | set(account_variables.names(environment)) | set(targets.names(environment))
     strange = []
     for name, value in sorted(environment.items()):
-        if not name.startswith(OURS) or name in known or _OF_A_SERVICE.fullmatch(name) or value.startswith("tcp://"):
+        if not name.startswith(OURS) or name in known or values.is_of_a_service(name, value):
             continue
         near = _nearest(name, sorted(known))
         strange.append(name if near is None else f"{name} (do you mean {near}?)")
@@ -181,6 +181,11 @@ def _split(name: str) -> tuple[str, str]:
     """Split a variable into what it begins with and the rest. `TIMBR_` is the beginning of `TIMBR_AUDIO_` too."""
     beginning = max((one for one in OURS if name.startswith(one)), key=len, default="")
     return beginning, name.removeprefix(beginning)
+
+
+def from_file() -> list[str]:
+    """Return the variables that are from `.env`."""
+    return [name for name in os.environ.get(READ, "").split(",")[1:] if os.environ.get(name)]
 
 
 def is_of_a_provider(name: str) -> bool:

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from receiver.errors import ConfigError
 from receiver.events import DEFAULT_ACCOUNT
-from receiver.settings import account_variables, values
+from receiver.settings import account_variables, targets, values
 from receiver.settings.account_variables import Mistakes
 from receiver.settings.accounts import TRANSCRIBE, Account
 from receiver.settings.model import SECRETS, Settings
@@ -26,7 +26,7 @@ def load(**changes: object) -> Settings:
     environment = dict(os.environ) | {name: value for name, value in changes.items() if isinstance(value, str)}
     found, wrong = _from_files()
     names = [str(field.validation_alias) for field in Settings.model_fields.values()]
-    names += account_variables.names(environment)
+    names += account_variables.names(environment) + targets.names(environment)
     garbled = [f"{name}: is not UTF-8" for name in names if not _is_text(os.environ.get(name, ""))]
     if garbled:  # pydantic cannot read such values
         raise ConfigError("; ".join(garbled + wrong))
@@ -44,9 +44,10 @@ def load(**changes: object) -> Settings:
         else configured.default_account
     )
     found_accounts = account_variables.read_all(environment, mistakes, default=default)
+    found_targets = targets.read_all(environment, mistakes)
     if mistakes.found or configured is None:
         raise ConfigError("; ".join(dict.fromkeys(mistakes.found)))
-    configured._further = found_accounts[1:]  # noqa: SLF001 - what the environment says beside the fields
+    configured._further, configured._targets = found_accounts[1:], found_targets  # noqa: SLF001 - beside the fields
     return configured
 
 

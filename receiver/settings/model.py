@@ -8,23 +8,26 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, SecretStr, field_validator
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from receiver import failpoints
 from receiver.errors import ImpossibleError
 from receiver.events import DEFAULT_ACCOUNT
 from receiver.failpoints import Death
-from receiver.settings import accounts, addresses, values
+from receiver.settings import accounts, addresses, ready_files, ready_notify, streams, values
 from receiver.settings.accounts import TRANSCRIBE, Account
 from receiver.settings.paths import WEBHOOK_PATH, webhook_at
+from receiver.settings.targets import Target
 
 # The words of transcribe.so, the only one who makes timestamps.
 TimestampsFormat = Literal["youtube", "spotify", "apple_podcasts", "markdown", "clip_ideas", "show_notes", "original"]
+FilesFormat = Literal["md", "txt", "srt", "vtt", "chapters", "artifacts"]
 SECRETS = (
     "TRANSCRIBE_API_KEY", "TRANSCRIBE_WEBHOOK_SECRET", "DATABASE_URL", "RECEIVER_TOKEN", "RECEIVER_CONSOLE_TOKEN",
-    "RECEIVER_CONSOLE_READ_TOKEN",
+    "RECEIVER_CONSOLE_READ_TOKEN", "RECEIVER_MCP_TOKEN", "RECEIVER_NOTIFY", "RECEIVER_PUBLISH",
 )  # fmt: skip
+TEMPLATES = ("files_name", "notify_text")
 TOKEN_LENGTH = 16  # characters: anyone who can reach the port can guess
 MOST_PROCESSES = 64  # of each kind that `up` starts
 FOR_THE_SANDBOX = "for the sandbox, run the line `export …` that `receiver up --sandbox` prints"
@@ -46,6 +49,7 @@ class Settings(BaseSettings):
 
     _further: tuple[Account, ...] = PrivateAttr(default=())
     _chosen: str = PrivateAttr(default=DEFAULT_ACCOUNT)
+    _targets: tuple[Target, ...] = PrivateAttr(default=())
     api_key: SecretStr | None = _variable("TRANSCRIBE_API_KEY", None)
     api_url: str = _variable("TRANSCRIBE_API_URL", TRANSCRIBE.api_url)
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = _variable("TRANSCRIBE_WEBHOOK_SECRET", ())
@@ -65,6 +69,7 @@ class Settings(BaseSettings):
     timestamps: Annotated[tuple[TimestampsFormat, ...], NoDecode] = _variable(
         "RECEIVER_TIMESTAMPS", ("youtube", "spotify")
     )
+    cues: Literal["readable", "provider"] = _variable("RECEIVER_CUES", "readable")
     web: Annotated[int, Field(ge=1, le=MOST_PROCESSES)] = _variable("RECEIVER_WEB", 1)
     workers: Annotated[int, Field(ge=1, le=MOST_PROCESSES)] = _variable("RECEIVER_WORKERS", 1)
     lanes: Annotated[int, Field(ge=1, le=100)] = _variable("RECEIVER_LANES", 8)
@@ -75,22 +80,37 @@ class Settings(BaseSettings):
     calls_shutdown_seconds: Annotated[float, Field(ge=0, le=7200)] = _variable("RECEIVER_CALLS_SHUTDOWN_SECONDS", 20.0)
     artifacts_dir: Path | None = _variable("RECEIVER_ARTIFACTS_DIR", None)
     artifact_max_mb: Annotated[float, Field(gt=0, le=1_000_000)] = _variable("RECEIVER_ARTIFACT_MAX_MB", 4096.0)
+    files: str | None = _variable("RECEIVER_FILES", None)
+    files_formats: Annotated[tuple[FilesFormat, ...], NoDecode] = _variable("RECEIVER_FILES_FORMATS", ("md", "srt"))
+    files_name: Annotated[str, AfterValidator(ready_files.template)] = _variable(
+        "RECEIVER_FILES_NAME", "{date} {title}"
+    )
     reconcile_seconds: Annotated[float, Field(ge=0, le=86_400)] = _variable("RECEIVER_RECONCILE_SECONDS", 600.0)
     reconcile_grace_seconds: Annotated[float, Field(ge=0, le=86_400)] = _variable(
         "RECEIVER_RECONCILE_GRACE_SECONDS", 300.0
     )
     reconcile_all: Literal["no", "yes"] = _variable("RECEIVER_RECONCILE_ALL", "no")
+    forward_private: Literal["no", "yes"] = _variable("RECEIVER_FORWARD_PRIVATE", "no")
+    notify: SecretStr | None = _variable("RECEIVER_NOTIFY", None)
+    notify_on: Annotated[tuple[str, ...], NoDecode, AfterValidator(ready_notify.occasions)] = _variable(
+        "RECEIVER_NOTIFY_ON", ready_notify.OCCASIONS
+    )
+    notify_text: Annotated[str, AfterValidator(ready_notify.template)] = _variable(
+        "RECEIVER_NOTIFY_TEXT", "{title}: {detail} ({source}, {account}, {id})"
+    )
+    publish: Annotated[SecretStr | None, AfterValidator(streams.checked)] = _variable("RECEIVER_PUBLISH", None)
     prune_days: Annotated[int | None, Field(ge=1, le=36_500)] = _variable("RECEIVER_PRUNE_DAYS", None)
     token: SecretStr | None = _variable("RECEIVER_TOKEN", None)
     metrics: str | None = _variable("RECEIVER_METRICS", None)
     console: str | None = _variable("RECEIVER_CONSOLE", None)
     console_token: SecretStr | None = _variable("RECEIVER_CONSOLE_TOKEN", None)
     console_read_token: SecretStr | None = _variable("RECEIVER_CONSOLE_READ_TOKEN", None)
+    mcp_token: SecretStr | None = _variable("RECEIVER_MCP_TOKEN", None)
     log: Literal["text", "json"] = _variable("RECEIVER_LOG", "text")
     log_level: Literal["debug", "info", "warning", "error"] = _variable("RECEIVER_LOG_LEVEL", "info")
     failpoint: Annotated[Death | None, NoDecode] = _variable("RECEIVER_FAILPOINT", None)
 
-    @field_validator("webhook_secrets", "handlers", "timestamps", mode="before")
+    @field_validator("webhook_secrets", "handlers", "timestamps", "files_formats", "notify_on", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -102,7 +122,7 @@ class Settings(BaseSettings):
     def _death(cls, value: object) -> object:
         return failpoints.parse(value) if isinstance(value, str) else value
 
-    @field_validator("handlers", "timestamps", mode="before")
+    @field_validator("handlers", "timestamps", "files_formats", "notify_on", mode="before")
     @classmethod
     def _some(cls, value: object) -> object:
         if isinstance(value, str) and not value.strip(" ,"):  # this validator sees the text before `_split` does
@@ -140,7 +160,8 @@ class Settings(BaseSettings):
         return None if value is None else value.absolute()  # a handler might change the working folder
 
     @field_validator(
-        "api_key", "database_url", "token", "metrics", "console", "console_token", "console_read_token", mode="before"
+        "api_key", "database_url", "token", "metrics", "console", "console_token", "console_read_token",
+        "mcp_token", "notify", "publish", mode="before",
     )  # fmt: skip
     @classmethod
     def _none(cls, value: object) -> object:
@@ -151,12 +172,17 @@ class Settings(BaseSettings):
     def _written_out(cls, value: object) -> object:
         return values.plain(value, values.ODD_IN_PATHS) if isinstance(value, str) else value
 
-    @field_validator("api_key", "token", "console_token", "console_read_token")
+    @field_validator("files")
+    @classmethod
+    def _filed(cls, value: str | None) -> str | None:
+        return None if value is None else ready_files.place(value)
+
+    @field_validator("api_key", "token", "console_token", "console_read_token", "mcp_token")
     @classmethod
     def _sendable(cls, value: SecretStr | None) -> SecretStr | None:
         return value if value is None else SecretStr(values.token(value.get_secret_value()))
 
-    @field_validator("token", "console_token", "console_read_token")
+    @field_validator("token", "console_token", "console_read_token", "mcp_token")
     @classmethod
     def _unguessable(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value) < TOKEN_LENGTH:
@@ -167,6 +193,11 @@ class Settings(BaseSettings):
     @classmethod
     def _verifying(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         return tuple(SecretStr(values.token(secret.get_secret_value())) for secret in value)
+
+    @field_validator("notify")
+    @classmethod
+    def _notified(cls, value: SecretStr | None) -> SecretStr | None:
+        return value if value is None else SecretStr(ready_notify.addresses(value.get_secret_value()))
 
     @field_validator("database_url")
     @classmethod
@@ -183,8 +214,11 @@ class Settings(BaseSettings):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _bared(cls, value: object) -> object:  # pydantic runs the last of the `before` validators first
-        return values.plain(values.bare(value), (values.PACKED, values.NAMED)) if isinstance(value, str) else value
+    def _bared(cls, value: object, info: ValidationInfo) -> object:  # pydantic runs the last `before` validator first
+        if not isinstance(value, str):
+            return value
+        is_template = info.field_name in TEMPLATES and value.lstrip().startswith("{")  # its fields are in brackets
+        return values.plain(values.bare(value), (values.NAMED,) if is_template else (values.PACKED, values.NAMED))
 
     @property
     def webhook_url(self) -> str | None:
@@ -209,12 +243,27 @@ class Settings(BaseSettings):
         return acting, looking
 
     @property
+    def notify_addresses(self) -> list[str]:
+        """The addresses that `notify` tells."""
+        return [] if self.notify is None else self.notify.get_secret_value().split()
+
+    @property
+    def assistants_token(self) -> str:
+        """The token with which assistants ask over HTTP. Empty is none."""
+        return "" if self.mcp_token is None else self.mcp_token.get_secret_value()
+
+    @property
     def default_account(self) -> Account:
         """The account of the variables without a name, with or without a key."""
         return Account(
             TRANSCRIBE.source, DEFAULT_ACCOUNT, self.api_url, key=self.api_key, webhook_secrets=self.webhook_secrets,
             requests_a_minute=self.requests_a_minute, api_path=TRANSCRIBE.api_path,
         )  # fmt: skip
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The apps to which events are forwarded, in the order of their names."""
+        return self._targets
 
     @property
     def accounts(self) -> tuple[Account, ...]:
@@ -244,7 +293,7 @@ class Settings(BaseSettings):
         """
         accounts.find(TRANSCRIBE.source, name, self.accounts)
         other = self.model_copy()
-        other._further, other._chosen = self._further, name  # noqa: SLF001 - a copy of this object
+        other._further, other._targets, other._chosen = self._further, self._targets, name  # noqa: SLF001 - a copy
         return other
 
     def account(self) -> Account:

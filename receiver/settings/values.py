@@ -4,10 +4,15 @@ Shells, container tools and web pages can add characters to a value (`docker --e
 folder with an added character is a different one, so such a value is refused.
 """
 
+import importlib.util
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from string import Formatter
 from typing import TypeAlias
+
+# Kubernetes and Docker set such variables in every container for a service named `receiver`.
+_OF_A_SERVICE = re.compile(r"\w+_(SERVICE_(HOST|PORT)\w*|PORT_\d+_(TCP|UDP|SCTP)\w*)")
 
 Odd: TypeAlias = tuple[re.Pattern[str], str]
 
@@ -60,6 +65,11 @@ def listed(value: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, map(str.strip, value.split(",")))))
 
 
+def is_of_a_service(name: str, value: str) -> bool:
+    """Whether a container platform has set a variable, to say where one of its services is."""
+    return _OF_A_SERVICE.fullmatch(name) is not None or value.startswith(("tcp://", "udp://", "sctp://"))
+
+
 def from_file(variable: str, environment: Mapping[str, str]) -> str:
     """Return the secret in the file that a `…_FILE` variable names. Container platforms mount secrets as files.
 
@@ -77,3 +87,27 @@ def from_file(variable: str, environment: Mapping[str, str]) -> str:
     if not found:  # else a secret that was not mounted would mean the embedded database, or no key
         raise ValueError("names an empty file")
     return found
+
+
+def require_fields(template: str, fields: Collection[str]) -> None:
+    """Refuse a template that has no field, or one that is not among `fields` or looks into it.
+
+    Raises:
+        ValueError: see above.
+    """
+    try:
+        found = [(name, spec, how) for _, name, spec, how in Formatter().parse(template) if name is not None]
+    except ValueError:
+        found = [("", "", None)]
+    if not found or any(name not in fields or spec or how for name, spec, how in found):
+        raise ValueError(f"must contain fields of {', '.join(f'{{{name}}}' for name in fields)}, and no others")
+
+
+def need_extra(name: str, module: str) -> None:
+    """Check that the library that comes with one of our extras is installed.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise ValueError(f"needs the extra `{name}`: pip install 'receiver[{name}]'")

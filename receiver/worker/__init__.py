@@ -11,6 +11,7 @@ settling    writes the outcomes of what has ended, together; meanwhile their lan
 leases      a thread that renews the worker's leases, and notices when the worker's loop is stuck
 lapsed      jobs whose lease ran out, because their worker died or hung: a separate process (`receiver work --lapsed`)
             runs each of them alone
+notices     writes events about dead jobs and costs, for handlers that want them
 
 A handler can also end its job itself: `ctx.completing()` finishes it in the handler's own transaction.
 
@@ -22,5 +23,6 @@ from receiver.worker.crew import Crew
 from receiver.worker.lanes import Deadlines, Worker
 from receiver.worker.lapsed import Lapsed
 from receiver.worker.leases import Leases
+from receiver.worker.notices import Notices
 
-__all__ = ["Crew", "Deadlines", "Lapsed", "Leases", "Worker", "note_lent"]
+__all__ = ["Crew", "Deadlines", "Lapsed", "Leases", "Notices", "Worker", "note_lent"]

@@ -35,6 +35,7 @@ from receiver.logs.reasons import at_home
 from receiver.logs.seldom import Heard, Seldom
 from receiver.providers import Source
 from receiver.providers.egress import Clients
+from receiver.settings import Settings
 from receiver.worker import attempt
 from receiver.worker.attempt import LeftBehind
 from receiver.worker.claims import Claims
@@ -85,6 +86,7 @@ class Worker:
         db: the handlers' pool: two connections for each lane, and a few more.
         providers: the client of each account that the worker serves.
         http: makes an HTTP client for each attempt.
+        configured: the settings that handlers can read.
         lanes: how many jobs to hold at the same time.
         each: how many of them one account can have; None: all.
         counts: what this process counts.
@@ -102,7 +104,7 @@ class Worker:
         handlers: Mapping[str, Handler],
         providers: Mapping[AccountId, Source],
         http: Clients,
-        formats: tuple[str, ...],
+        configured: Settings,
         lanes: int,
         lease: timedelta,
         poll: timedelta,
@@ -117,7 +119,7 @@ class Worker:
         self._lapsed = lapsed
         self._providers = providers
         self._http = http
-        self._formats = formats
+        self._configured = configured
         self._lanes, self._lease, self._poll = lanes, lease, poll
         self._held: dict[Key, Lane] = {}
         self._wake = Hint()
@@ -244,7 +246,7 @@ class Worker:
             idempotency_key=claim.idempotency_key, db=self._db,
             account=lane.queue.account, client=client.low_priority() if claim.is_replay else client,
             http=self._http.another(),
-            formats=self._formats, completion=lane.completion,
+            configured=self._configured, completion=lane.completion,
             log=attempt.EventLog(logging.getLogger(f"handlers.{claim.handler}"), lane.facts),
         )  # fmt: skip
 

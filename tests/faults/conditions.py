@@ -96,6 +96,8 @@ CALLS = (
     Call("test-event --wait 0", ASKS | Need.STORED, otherwise="A webhook of this key does not exist"),
     Call("check", LOOKS | Need.SPOOL | Need.HANDLERS | TELLS | Need.OUTPUT),
     Call("check --json", LOOKS | Need.SPOOL | Need.HANDLERS | TELLS | Need.OUTPUT),
+    Call("forward", LOOKS),
+    Call("forward --resume shop", LOOKS | Need.WRITES, otherwise="there is no target shop"),
     Call("providers", Need.SETTINGS | Need.SHARED | Need.SCHEMA | Need.OUTPUT),
     Call("providers thunderscribe", Need.OUTPUT),
     Call("tokens list", Need.SETTINGS, otherwise="there is no account of timbr"),
@@ -128,6 +130,9 @@ CALLS = (
     Call("replays", LOOKS),
     Call("replay evt_1", LOOKS | Need.HANDLERS, otherwise="there is no event evt_1"),
     Call("handlers", Need.SETTINGS | Need.HANDLERS | Need.OUTPUT),
+    Call("init", Need.SETTINGS),
+    Call("schema event", Need.OUTPUT),
+    Call("deploy compose", Need.OUTPUT),
     Call("spool", Need.SETTINGS | Need.SPOOL | Need.OUTPUT),
     Call("spool --take-over", LOOKS | Need.HANDLERS | Need.SPOOL | Need.OUTPUT),
     Call("send --sample test --url {receiver}", LOOKS | Need.OUTPUT),
@@ -138,6 +143,7 @@ CALLS = (
     Call("metrics --listen 127.0.0.1:{port}", Need.SETTINGS | Need.STORED | Need.PORT, ready="metrics are at"),
     Call("search words", LOOKS),
     Call("console --link", LOOKS, otherwise="no console has ever run on this machine"),
+    Call("mcp --http {port}", Need.SETTINGS | Need.STORED | Need.PORT, ready="assistants can ask at"),
     Call("console --port {port}", Need.SETTINGS | Need.STORED | Need.PORT, ready="the console is at"),
 )  # fmt: skip
 
@@ -448,5 +454,6 @@ def environment(condition: Condition, places: Mapping[str, str], key: str, api_u
     base = {
         "DATABASE_URL": places["good"], "TRANSCRIBE_API_URL": api_url, "TRANSCRIBE_API_KEY": key,
         "PORT": str(free_port()), "TRANSCRIBE_WEBHOOK_SECRET": "", "SSL_CERT_DIR": "", "SSL_CERT_FILE": "",
+        "RECEIVER_MCP_TOKEN": "a-token-of-the-assistants",
     }  # fmt: skip
     return base | {name: value.format_map(places) for name, value in condition.environment.items()}

@@ -2,6 +2,7 @@
 
 from receiver.failpoints import Failpoint
 from tests.faults.indexing import indexing
+from tests.faults.noticing import noticing
 from tests.faults.reconciled import reconciling
 from tests.faults.scenarios import SCENARIOS as OF_DELIVERIES
 from tests.faults.scenarios import Scenario
@@ -12,4 +13,6 @@ SCENARIOS: dict[Failpoint, Scenario] = {
     Failpoint.AFTER_RECONCILED: reconciling,
     Failpoint.AFTER_COMPARED: reconciling,
     Failpoint.BEFORE_INDEXED: indexing,
+    Failpoint.BEFORE_NOTICED: noticing,
+    Failpoint.AFTER_NOTICED: noticing,
 }

@@ -15,7 +15,7 @@ from receiver.database import Connection, migrations
 from receiver.events import AccountId
 from receiver.failpoints import Failpoint
 from receiver.inbox import commit, replays
-from receiver.inbox.dead import Seen
+from receiver.inbox.dead import Filter, Seen
 from receiver.testing import TEMPLATE, Server
 from tests.commands import Simulated
 from tests.faults.history import HANDLER, TABLE, History, judge, look
@@ -314,14 +314,11 @@ async def _bulk_replay(connection: Connection, event: str) -> int:
     rows = await connection.fetch(
         "update receiver.jobs j set state = 'dead', error = 'broken' from receiver.events e"
         " where e.id = j.event and e.event_id = $1"
-        " returning j.id, j.attempt, j.handler, j.source, j.api_url, j.account, j.event, e.received_at",
+        " returning j.id, j.attempt, j.handler, j.source, j.api_url, j.account, j.event",
         event,
     )
-    seen = [
-        Seen(row["id"], row["attempt"], "dead", row["handler"], AccountId(*row[3:6]), row["event"], row["received_at"])
-        for row in rows
-    ]
-    return (await replays.start(connection, seen, {}, by="a test")).id
+    seen = [Seen(row["id"], row["attempt"], "dead", row["handler"], AccountId(*row[3:6]), row["event"]) for row in rows]
+    return (await replays.start(connection, seen, Filter(), by="a test")).id
 
 
 def _counted(stage: Stage, numbers: list[int]) -> list[int]:

@@ -204,7 +204,9 @@ def test_a_handler_is_a_value_with_what_was_said() -> None:
         (["a.b"], ["a.b"], ["a", "a.b.c", "a.bb", "x.a.b", "a_b", "A.B"]),
         (["a.*"], ["a.b", "a.b.c"], ["a", "ab.c", "aa.b", "x.a.b"]),
         (["a.b.*"], ["a.b.c"], ["a.b", "a.bc"]),
-        (["*"], ["a", "a.b", "webhook.test"], []),
+        (["*"], ["a", "a.b", "webhook.test", "receiver"], ["receiver.dead", "receiver.costs", "submission"]),
+        (["receiver.*"], ["receiver.dead", "receiver.costs"], ["receiver", "webhook.test"]),
+        (["*", "receiver.costs"], ["a", "receiver.costs"], ["receiver.dead"]),
         (["a.b", "c.*"], ["a.b", "c.d"], ["a.c", "c"]),
     ],
 )

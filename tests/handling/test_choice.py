@@ -7,6 +7,7 @@ import pytest
 
 from receiver import settings
 from receiver.database import Pool
+from receiver.errors import ImpossibleError
 from receiver.handling import choice
 from receiver.handling.choice import Choice
 from receiver.inbox.dead import Filter
@@ -63,3 +64,26 @@ async def test_what_is_no_finished_transcription_costs_nothing(db: Pool) -> None
     await store(db, "a", 2, event_type="transcription.failed")
     found = await choose(db)
     assert (len(found.jobs), found.calls, found.takes) == (2, 0, timedelta(0))
+
+
+async def test_of_very_many_the_calls_are_reckoned_from_some(db: Pool) -> None:
+    await store(db, "a", 2 * choice.MOST_LOOKED_AT + 1)
+    await db.execute("update receiver.events set type = 'transcription.failed' where id % 3 = 0")
+    found = await choose(db)
+    all_of_them = 3 * len(found.jobs) * 2 / 3
+    assert 0.9 < found.calls / all_of_them < 1.1
+
+
+async def test_no_more_are_replayed_than_a_person_was_told_of_the_oldest_first(db: Pool) -> None:
+    await store(db, "a", 5)
+    await store(db, "b", 1, account="another")
+    configured = settings.load(TRANSCRIBE_API_URL=API, TRANSCRIBE_API_KEY="tsk_1")
+    for limit, said, filter_ in ((5, 3, {"handler": "crm"}), (2, 5, {"handler": "crm", "limit": 2})):
+        begun = await choice.replay(
+            db, Filter(handler="crm"), limit=limit, said=said, known=["crm"], configured=configured, by="me@here"
+        )
+        assert (begun.total, begun.filter) == (min(limit, said), filter_)
+    rows = await db.fetch("select job from receiver.replay_jobs where replay = $1 order by job", begun.id)
+    assert [row["job"] for row in rows] == [job.id for job in (await choose(db, limit=2)).jobs]
+    with pytest.raises(ImpossibleError, match="nothing of this is dead any more"):
+        await choice.replay(db, Filter(handler="crm"), limit=1, said=1, known=[], configured=configured, by="me@here")

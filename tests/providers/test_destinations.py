@@ -11,6 +11,7 @@ import pytest
 
 from receiver.errors import ProviderUnavailable
 from receiver.providers import TranscribeSo, destinations, tus
+from receiver.providers.destinations import WrongSideError
 from receiver.providers.transcribe_so.answers import UploadAnswer
 from tests.providers.scripted import KEY
 
@@ -122,3 +123,47 @@ async def test_a_proxy_of_ours_may_be_anywhere() -> None:
     destinations.guard(request, api=httpx.URL(PUBLIC))
     await request.extensions["trace"]("connection.connect_tcp.started", {"host": "10.0.0.1"})
     await request.extensions["trace"]("connection.connect_tcp.complete", {"return_value": None})
+
+
+class Stream:
+    """A connection to an address."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        self.is_closed = False
+
+    def get_extra_info(self, _: str) -> tuple[str, int]:
+        return self._host, 443
+
+    async def aclose(self) -> None:
+        self.is_closed = True
+
+
+async def connected(request: httpx.Request, host: str) -> Stream:
+    """Connect a request to an address, as httpcore tells it, and return the connection."""
+    stream, watch = Stream(host), request.extensions["trace"]
+    await watch("connection.connect_tcp.started", {"host": request.url.host})
+    await watch("connection.connect_tcp.complete", {"return_value": stream})
+    return stream
+
+
+@pytest.mark.parametrize("place", [place for place in PLACES_OF_OURS if "upload." not in place])
+def test_a_request_that_is_kept_to_public_addresses_goes_to_no_place_of_ours(place: str) -> None:
+    with pytest.raises(WrongSideError, match="which is not public"):
+        destinations.keep_to(httpx.Request("POST", place + TICKET), "public")
+    destinations.keep_to(httpx.Request("POST", place), "private")
+
+
+async def test_a_request_is_kept_to_its_side_where_a_name_is_resolved() -> None:
+    for side, right, wrong in (("public", "8.8.8.8", "10.0.0.1"), ("private", "10.0.0.1", "8.8.8.8")):
+        request = httpx.Request("POST", f"https://name.test/x{TICKET}")
+        destinations.keep_to(request, side)  # type: ignore[arg-type]  # a loop's variable
+        assert not (await connected(request, right)).is_closed
+        said = rf"^its address is name\.test, which is {wrong}, which is not {side}$"
+        with pytest.raises(WrongSideError, match=said):
+            await connected(request, wrong)
+
+
+def test_a_request_that_is_kept_to_private_addresses_goes_to_no_public_one() -> None:
+    with pytest.raises(WrongSideError, match=r"^its address is 8\.8\.8\.8, which is not private$"):
+        destinations.keep_to(httpx.Request("POST", f"http://8.8.8.8/x{TICKET}"), "private")

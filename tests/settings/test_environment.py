@@ -173,4 +173,7 @@ def test_every_setting_that_is_a_providers_is_known_to_be_one() -> None:
     names = {str(field.validation_alias) for field in Settings.model_fields.values()}
     assert {name for name in names if environment.is_of_a_provider(name)} == {
         *SECRETS, "TRANSCRIBE_API_URL", "TRANSCRIBE_REQUESTS_A_MINUTE", "PUBLIC_URL"
-    } - {"DATABASE_URL", "RECEIVER_TOKEN", "RECEIVER_CONSOLE_TOKEN", "RECEIVER_CONSOLE_READ_TOKEN"}  # fmt: skip
+    } - {
+        "DATABASE_URL", "RECEIVER_TOKEN", "RECEIVER_CONSOLE_TOKEN", "RECEIVER_CONSOLE_READ_TOKEN", "RECEIVER_MCP_TOKEN",
+        "RECEIVER_NOTIFY", "RECEIVER_PUBLISH",
+    }  # fmt: skip

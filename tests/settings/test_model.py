@@ -15,7 +15,7 @@ from receiver.errors import ConfigError, ImpossibleError
 from receiver.failpoints import Death, Failpoint
 from receiver.settings import Account, Settings, TimestampsFormat, webhook_at
 from receiver.settings.environment import OURS
-from receiver.settings.model import SECRETS
+from receiver.settings.model import SECRETS, FilesFormat
 from receiver.signature import fingerprint
 
 NAMES = {str(field.validation_alias): attribute for attribute, field in Settings.model_fields.items()}
@@ -73,6 +73,7 @@ DEFAULTS = {
     "RECEIVER_SPOOL_RESERVE_MB": 16.0,
     "RECEIVER_STALE": "refuse",
     "RECEIVER_TIMESTAMPS": ("youtube", "spotify"),
+    "RECEIVER_CUES": "readable",
     "RECEIVER_WEB": 1,
     "RECEIVER_WORKERS": 1,
     "RECEIVER_LANES": 8,
@@ -80,18 +81,27 @@ DEFAULTS = {
     "RECEIVER_POLL_SECONDS": 1.0,
     "RECEIVER_SHUTDOWN_SECONDS": 20.0,
     "RECEIVER_CALLS": 4,
+    "RECEIVER_NOTIFY": None,
+    "RECEIVER_NOTIFY_ON": ("ready", "failed", "dead"),
+    "RECEIVER_NOTIFY_TEXT": "{title}: {detail} ({source}, {account}, {id})",
     "RECEIVER_PRUNE_DAYS": None,
     "RECEIVER_CALLS_SHUTDOWN_SECONDS": 20.0,
     "RECEIVER_ARTIFACTS_DIR": None,
     "RECEIVER_ARTIFACT_MAX_MB": 4096.0,
+    "RECEIVER_FILES": None,
+    "RECEIVER_FILES_FORMATS": ("md", "srt"),
+    "RECEIVER_FILES_NAME": "{date} {title}",
     "RECEIVER_RECONCILE_SECONDS": 600.0,
     "RECEIVER_RECONCILE_GRACE_SECONDS": 300.0,
     "RECEIVER_RECONCILE_ALL": "no",
+    "RECEIVER_FORWARD_PRIVATE": "no",
+    "RECEIVER_PUBLISH": None,
     "RECEIVER_TOKEN": None,
     "RECEIVER_METRICS": None,
     "RECEIVER_CONSOLE": None,
     "RECEIVER_CONSOLE_TOKEN": None,
     "RECEIVER_CONSOLE_READ_TOKEN": None,
+    "RECEIVER_MCP_TOKEN": None,
     "RECEIVER_LOG": "text",
     "RECEIVER_LOG_LEVEL": "info",
     "RECEIVER_FAILPOINT": None,
@@ -139,6 +149,7 @@ TAKEN = [
     ("RECEIVER_HANDLERS", "handlers, mine.more", ("handlers", "mine.more")),
     ("RECEIVER_STALE", "accept", "accept"),
     ("RECEIVER_TIMESTAMPS", "markdown", ("markdown",)),
+    ("RECEIVER_CUES", "provider", "provider"),
     ("RECEIVER_TIMESTAMPS", ",".join(get_args(TimestampsFormat)), get_args(TimestampsFormat)),
     ("RECEIVER_WEB", "1", 1),
     ("RECEIVER_WEB", "64", 64),
@@ -158,6 +169,7 @@ TAKEN = [
     ("RECEIVER_RECONCILE_SECONDS", "86400", 86_400.0),
     ("RECEIVER_RECONCILE_GRACE_SECONDS", "0", 0.0),
     ("RECEIVER_RECONCILE_ALL", "yes", "yes"),
+    ("RECEIVER_FORWARD_PRIVATE", "yes", "yes"),
     ("RECEIVER_PRUNE_DAYS", "36500", 36_500),
     ("RECEIVER_CALLS", "100", 100),
     ("RECEIVER_CALLS_SHUTDOWN_SECONDS", "0", 0.0),
@@ -165,6 +177,18 @@ TAKEN = [
     ("RECEIVER_ARTIFACTS_DIR", "stems", Path("stems").absolute()),
     ("RECEIVER_ARTIFACT_MAX_MB", "0.5", 0.5),
     ("RECEIVER_ARTIFACT_MAX_MB", "1000000", 1_000_000.0),
+    ("RECEIVER_NOTIFY", " ntfy://a, json://b/?x=1,2\tntfy://a ,slack://c ", "ntfy://a json://b/?x=1,2 slack://c"),
+    ("RECEIVER_NOTIFY_ON", "dead, costs:5.50", ("dead", "costs:5.5")),
+    ("RECEIVER_NOTIFY_TEXT", "{title}\n{kind}", "{title}\n{kind}"),
+    ("RECEIVER_FILES", "/srv/my notes", "/srv/my notes"),
+    ("RECEIVER_FILES", "notes", str(Path("notes").absolute())),
+    ("RECEIVER_FILES", "s3://my.bucket/a/b_c//", "s3://my.bucket/a/b_c"),
+    ("RECEIVER_FILES_FORMATS", "chapters, md", ("chapters", "md")),
+    ("RECEIVER_FILES_FORMATS", ",".join(get_args(FilesFormat)), get_args(FilesFormat)),
+    ("RECEIVER_FILES_NAME", "talks/{source} {account}/{id}", "talks/{source} {account}/{id}"),
+    ("RECEIVER_FILES_NAME", " {title}\n", "{title}"),
+    ("RECEIVER_PUBLISH", " nats://127.0.0.1/EVENTS\n", "nats://127.0.0.1/EVENTS"),
+    ("RECEIVER_PUBLISH", "", None),
     ("RECEIVER_TOKEN", "0123456789abcdef", "0123456789abcdef"),
     ("RECEIVER_TOKEN", "", None),
     ("RECEIVER_METRICS", "127.0.0.1:9464", "127.0.0.1:9464"),
@@ -177,6 +201,8 @@ TAKEN = [
     ("RECEIVER_CONSOLE_TOKEN", "0123456789abcdef", "0123456789abcdef"),
     ("RECEIVER_CONSOLE_TOKEN", "", None),
     ("RECEIVER_CONSOLE_READ_TOKEN", "0123456789abcdef", "0123456789abcdef"),
+    ("RECEIVER_MCP_TOKEN", "0123456789abcdef", "0123456789abcdef"),
+    ("RECEIVER_MCP_TOKEN", "", None),
     ("RECEIVER_LOG", "json", "json"),
     ("RECEIVER_LOG_LEVEL", "debug", "debug"),
     ("RECEIVER_LOG_LEVEL", "error", "error"),
@@ -240,6 +266,7 @@ REFUSED = [
         for path in ("handlers/", "/srv/s3cret", "./handlers", "mine,..", "handlers/s3cret.py", "s3cret.py", "a\\b")
     ),
     ("RECEIVER_STALE", "s3cret", "must be 'refuse' or 'accept'"),
+    ("RECEIVER_CUES", "s3cret", "'readable' or 'provider'"),
     ("RECEIVER_TIMESTAMPS", " , ", "must name at least one"),
     ("RECEIVER_TIMESTAMPS", "youtube,s3cret", "youtube"),
     ("RECEIVER_WEB", "0", "greater than or equal to 1"),
@@ -261,6 +288,7 @@ REFUSED = [
     ("RECEIVER_RECONCILE_SECONDS", "-1", "greater than or equal to 0"),
     ("RECEIVER_RECONCILE_GRACE_SECONDS", "86401", "less than or equal to 86400"),
     ("RECEIVER_RECONCILE_ALL", "s3cret", "must be 'no' or 'yes'"),
+    ("RECEIVER_FORWARD_PRIVATE", "s3cret", "must be 'no' or 'yes'"),
     ("RECEIVER_PRUNE_DAYS", "0", "greater than or equal to 1"),
     ("RECEIVER_PRUNE_DAYS", "36501", "less than or equal to 36500"),
     ("RECEIVER_PRUNE_DAYS", "1.5", "must be a whole number"),
@@ -268,10 +296,83 @@ REFUSED = [
     ("RECEIVER_CALLS_SHUTDOWN_SECONDS", "7201", "less than or equal to 7200"),
     ("RECEIVER_ARTIFACTS_DIR", "~/s3cret", "contains a part that only a shell expands: write the whole path"),
     ("RECEIVER_ARTIFACT_MAX_MB", "0", "greater than 0"),
+    ("RECEIVER_PUBLISH", "nats://me:s3cret@host", "must be an address like nats://user:password@host:4222/STREAM"),
+    ("RECEIVER_PUBLISH", "nats://me:s3 cret@host/EVENTS", "must be printable ASCII without spaces"),
     ("RECEIVER_TOKEN", "0123456789abcde", "must have at least 16 characters"),
     ("RECEIVER_CONSOLE_TOKEN", "0123456789abcde", "must have at least 16 characters"),
     ("RECEIVER_CONSOLE_READ_TOKEN", "0123456789abcde", "must have at least 16 characters"),
+    ("RECEIVER_MCP_TOKEN", "0123456789abcde", "must have at least 16 characters"),
     ("RECEIVER_CONSOLE", "console", "must be HOST:PORT, such as 127.0.0.1:9464, or off"),
+    *(
+        ("RECEIVER_NOTIFY", address, "must be like ntfys://ntfy.sh/my-topic (a space in it is %20)")
+        for address in ("s3cret", "s3cret://", "://s3cret", "ntfy://s3cret s3cret", "ntfy://a\x1bs3cret")
+    ),
+    ("RECEIVER_NOTIFY", "ntfy://a s3cret ntfy://b", "address 1 of 2 must be like"),
+    ("RECEIVER_NOTIFY", " , ", "must be 1 to 20 addresses, separated by spaces or commas"),
+    ("RECEIVER_NOTIFY", " ".join(f"ntfy://s3cret{n}" for n in range(21)), "must be 1 to 20 addresses"),
+    ("RECEIVER_NOTIFY", '"ntfy://s3cret"', "begins with a quote or a bracket: remove it"),
+    *(
+        ("RECEIVER_NOTIFY_ON", on, "must be some of ready, failed, dead and costs:10 (an amount in USD)")
+        for on in ("ready,s3cret", "costs", "costs:", "costs:0", "costs:-1", "costs:1e3", "costs:s3cret", "costs:1.234")
+    ),
+    ("RECEIVER_NOTIFY_ON", " , ", "must name at least one"),
+    *(
+        ("RECEIVER_NOTIFY_TEXT", text, "must contain fields of {kind}, {title}, {detail}, {source}, {account}, {id}")
+        for text in ("s3cret", "{s3cret}", "{title.s3cret}", "{title!r}", "{title:>9}", "{title", "{}", "{0}", "{{id}}")
+    ),
+    ("RECEIVER_NOTIFY_TEXT", "{title}" + "s3cret" * 90, "must be at most 500 printable characters"),
+    ("RECEIVER_NOTIFY_TEXT", "{title}\x1b[s3cret", "must be at most 500 printable characters"),
+    ("RECEIVER_FILES", "~/s3cret", "contains a part that only a shell expands: write the whole path"),
+    *(
+        ("RECEIVER_FILES", place, "must be a folder, or s3://BUCKET or s3://BUCKET/PREFIX in plain ASCII")
+        for place in (
+            "gs://s3cret",
+            "s3://s3cret:s3cret@bucket",
+            "s3://bucket?k=s3cret",
+            "s3://bucket/../s3cret",
+            "S3://s3cret",
+            "s3:/s3cret",
+            "s3://UPPER-s3cret",
+            "s3://bucket/s3cret/ü",
+            "s3://bucket//s3cret",
+        )
+    ),
+    ("RECEIVER_FILES", f"/{'s3cret/' * 100}x", "must be at most 700 bytes long"),
+    ("RECEIVER_FILES_FORMATS", "md,s3cret", "'md', 'txt', 'srt', 'vtt', 'chapters' or 'artifacts'"),
+    ("RECEIVER_FILES_FORMATS", ",", "must name at least one"),
+    *(
+        ("RECEIVER_FILES_NAME", template, "must contain fields of {date}, {title}, {id}, {source}, {account}, and no")
+        for template in (
+            "s3cret",
+            "{s3cret}",
+            "{title} {s3cret}",
+            "{title.s3cret}",
+            "{title!r}",
+            "{title:>9}",
+            "{title",
+            "title}",
+            "{}",
+            "{0}",
+            "{{title}}",
+            "{title[0]}",
+        )
+    ),
+    *(
+        ("RECEIVER_FILES_NAME", template, "must have at most 4 parts between /")
+        for template in (
+            "/{title}",
+            "../{title}",
+            "a/../{title}",
+            "{title}/",
+            "a//{title}",
+            ".{title}",
+            "a /{title}",
+            "a/b/c/d/{title}",
+        )
+    ),
+    ("RECEIVER_FILES_NAME", "{title}" + "s3cret" * 40, "must be at most 200 printable characters"),
+    ("RECEIVER_FILES_NAME", "{title}\u202es3cret", "must be at most 200 printable characters"),
+    ("RECEIVER_FILES_NAME", '"{title}', "begins with a quote or a bracket: remove it"),
     ("RECEIVER_TOKEN", "0123456789 abcdef", "must be printable ASCII without spaces"),
     *(
         ("RECEIVER_METRICS", place, "must be HOST:PORT, such as 127.0.0.1:9464, or off")
@@ -439,8 +540,11 @@ VALUES = {
     "TRANSCRIBE_WEBHOOK_SECRET": "whsec_s3cret",
     "DATABASE_URL": POSTGRES,
     "RECEIVER_TOKEN": "a-long-s3cret-token",
+    "RECEIVER_PUBLISH": "nats://me:s3cret@nats.example/EVENTS",
     "RECEIVER_CONSOLE_TOKEN": "a-long-s3cret-token-to-act",
     "RECEIVER_CONSOLE_READ_TOKEN": "a-long-s3cret-token-to-look",
+    "RECEIVER_NOTIFY": "json://me:s3cret@127.0.0.1/s3cret",
+    "RECEIVER_MCP_TOKEN": "a-long-s3cret-token-to-ask",
 }
 
 

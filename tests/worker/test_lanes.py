@@ -15,7 +15,18 @@ import asyncpg
 import httpx
 import pytest
 
-from receiver import Context, Event, GiveUp, Handler, InsufficientFunds, Postpone, Retry, RetryPolicy, Unauthenticated
+from receiver import (
+    Context,
+    Event,
+    GiveUp,
+    Handler,
+    InsufficientFunds,
+    Postpone,
+    Retry,
+    RetryPolicy,
+    Unauthenticated,
+    settings,
+)
 from receiver.database import Connections
 from receiver.logs.lines import JsonFormatter, TextFormatter
 from receiver.providers import TranscribeSo
@@ -567,7 +578,7 @@ async def test_stopping_lets_end_what_ends_in_time(receiver_scratch: Scratch) ->
     worker = Worker(
         connections=connections, db=receiver_scratch.db, handlers={"ending": ending},
         providers={ACCOUNT: receiver_scratch.provider},
-        http=receiver_scratch._http, formats=(), lanes=1, lease=timedelta(seconds=60),  # noqa: SLF001
+        http=receiver_scratch._http, configured=settings.load(), lanes=1, lease=timedelta(seconds=60),  # noqa: SLF001
         poll=timedelta(seconds=0.05),
     )  # fmt: skip
     running = asyncio.create_task(worker.run())

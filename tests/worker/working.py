@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from receiver import Event, Handler, RetryPolicy, handler
+from receiver import Event, Handler, RetryPolicy, handler, settings
 from receiver.database import Connection, Connections, pool
 from receiver.health.organs import Organs
 from receiver.inbox import deliveries, jobs, listing
@@ -111,7 +111,8 @@ def worker_of(
         connections=connections, db=scratch.db, handlers={h.name: h for h in handlers},
         providers={ACCOUNT: scratch.provider},
         http=scratch._http,  # noqa: SLF001
-        formats=("youtube",), lanes=count, lease=timedelta(seconds=lease), poll=timedelta(seconds=poll), lapsed=lapsed,
+        configured=settings.load(), lanes=count, lease=timedelta(seconds=lease), poll=timedelta(seconds=poll),
+        lapsed=lapsed,
         each=each, deadlines=deadlines or Deadlines(finish_again=0.05, grace=grace),
     )  # fmt: skip
 

@@ -70,7 +70,10 @@ _ITEMS: dict[type[Answer], Items] = {
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _TOKEN = re.compile(_STRING + rb'|[\[\]{},"]', re.DOTALL)
 _FLAT = rb'\{[^"\[\]{}]*+(?:%b[^"\[\]{}]*+)*+\}' % _STRING
-IN_RUNS = re.compile(rb"%b(?:[ \t\r\n]*+,[ \t\r\n]*+%b){0,%d}+|" % (_FLAT, _FLAT, RUN - 1) + _TOKEN.pattern, re.DOTALL)
+# `(?>…)`, because `{…}+` on a group keeps half of its last try in Python 3.11.2, which Debian 12 has.
+IN_RUNS = re.compile(
+    rb"%b(?>(?:[ \t\r\n]*+,[ \t\r\n]*+%b){0,%d})|" % (_FLAT, _FLAT, RUN - 1) + _TOKEN.pattern, re.DOTALL
+)
 _COLON = re.compile(rb"[ \t\r\n]*:")
 _BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*\{")
 _OPENING, _CLOSING, _ENDING, _LIST, _QUOTE, _NOTHING = b"[{", b"]}", b",]}", ord("["), ord('"'), 0

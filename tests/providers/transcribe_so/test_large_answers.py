@@ -229,6 +229,14 @@ def test_every_value_and_every_item_is_cut_where_it_ends(
     assert found == answer
 
 
+def test_a_run_ends_before_what_is_not_flat_in_every_python() -> None:
+    """Python 3.11.2 goes on into half an object where a repeated group has a `+` behind its bounds."""
+    run = IN_RUNS.match(b'{"a": 1}, {"b": "]}"}, {"c": [1]}')
+    assert run is not None
+    assert run.group() == b'{"a": 1}, {"b": "]}"}'
+    assert b"}+" not in IN_RUNS.pattern
+
+
 async def test_a_refusal_of_megabytes_is_known_by_its_status() -> None:
     """A proxy's page, of which nothing is made."""
     huge = httpx.Response(503, content=b'{"error": {"code": "x", "message": "' + b"[" * MEGABYTE + b'"}}')

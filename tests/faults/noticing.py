@@ -1,0 +1,55 @@
+"""A worker dies while it writes notices of dead jobs: each is written once, whoever dies."""
+
+from typing import TYPE_CHECKING
+
+from receiver.failpoints import Failpoint
+from tests.processes import until
+
+if TYPE_CHECKING:
+    from tests.faults.scenarios import Stage
+
+HANDLER = """
+from receiver import Context, Event, handler
+
+@handler("receiver.dead")
+async def noticed(event: Event, ctx: Context) -> None:
+    ctx.log.info("noticed")
+"""
+DEAD = """
+insert into receiver.jobs (event, handler, source, api_url, account, state, due_at)
+select e.id, 'gone-' || n, e.source, e.api_url, e.account, 'dead', now() - interval '20 s'
+from (select * from receiver.events where origin = 'webhook' order by id limit 1) as e, generate_series(1, {number}) n
+"""
+BEGUN = "update receiver.noticed set died_at = now() - interval '1 min'"
+COUNTED = """
+select
+    count(*) as notices,
+    count(*) filter (where exists (select from receiver.jobs j where j.event = e.id and j.state = 'done')) as done
+from receiver.events e
+where origin = 'notice'
+"""
+FORGOTTEN = (
+    "delete from receiver.jobs where handler like 'gone-%' or handler = 'noticed'",
+    "delete from receiver.events where origin = 'notice'",
+    "delete from receiver.notices",
+)
+
+
+def noticing(stage: "Stage", point: Failpoint, nth: int) -> None:
+    """A worker dies before or after it commits the notices of dead jobs of several handlers; a fresh one goes on."""
+    web = stage.web()
+    assert stage.deliver(web)
+    stage.end_worker()
+    stage.processes.write_handlers(noticed=HANDLER)
+    stage.processes.sql(DEAD.format(number=nth))
+    stage.processes.sql(BEGUN)
+    stage.dies(stage.processes.start("work", RECEIVER_FAILPOINT=f"{point}:1"), point)
+    written = 0 if point is Failpoint.BEFORE_NOTICED else nth
+    assert stage.processes.sql(COUNTED)[0]["notices"] == written
+    worker = stage.processes.start("work")
+    until(lambda: stage.processes.sql(COUNTED)[0]["done"] == nth, "all of them are written, and their jobs are done")
+    assert stage.processes.sql(COUNTED)[0]["notices"] == nth
+    worker.kill()
+    (stage.processes.folder / "handlers" / "noticed.py").unlink()
+    for statement in FORGOTTEN:
+        stage.processes.sql(statement)
