@@ -1,9 +1,11 @@
 """The command `receiver`: options in, text out. No rule lives here.
 
+init                                  a project of one's own, whose files lie in project/
+schema                                JSON Schema of what other programs read
 up/, serve, work, migrate, sandbox    the processes      startup: how `serve` and `work` start
 check, status, metrics, console       the receiver       webhook: register, secrets, retire-secret, test-event
 spool, send, diagnose                 its deliveries
-handlers                              the handlers       inbox: events, show, jobs     prune
+handlers, forward                     the handlers       inbox: events, show, jobs     prune
 dead: dead, drop                      dead jobs          replay: replay, replays
 transcribe: transcribe, quote         recordings         by_worker: transcribe with a database
 submit                                the same for any provider and operation
@@ -12,7 +14,7 @@ providers                             the providers      transcription: retry, d
 tokens                                those of Timbr     costs: what they have charged
 reconcile: what was never announced
 transcript: transcript, timestamps    results            account: account, pipelines, transcriptions
-search                                what was said
+search                                what was said      mcp: for assistants     deploy: to run it elsewhere
   ▶ options                           options and arguments that several commands have
     ▶ choosing                        those that say which dead jobs are meant
     ▶ filters                         those that say what a list shows
@@ -46,7 +48,7 @@ from receiver.logs.streams import OutputError
 log = logging.getLogger(__name__)
 
 MODULES = {
-    "up": "up.command", "serve": "serve", "work": "work", "migrate": "migrate", "register": "webhook",
+    "init": "init", "up": "up.command", "serve": "serve", "work": "work", "migrate": "migrate", "register": "webhook",
     "secrets": "webhook", "retire-secret": "webhook", "test-event": "webhook", "check": "check",
     "providers": "providers", "tokens": "tokens", "account": "account", "pipelines": "account", "quote": "transcribe",
     "transcribe": "transcribe", "transcriptions": "account", "transcript": "transcript", "timestamps": "transcript",
@@ -55,6 +57,7 @@ MODULES = {
     "jobs": "inbox", "dead": "dead", "drop": "dead", "replay": "replay", "replays": "replay", "prune": "prune",
     "handlers": "handlers", "status": "status", "metrics": "metrics", "reconcile": "reconcile", "spool": "spool",
     "console": "console", "sandbox": "sandbox", "send": "send", "diagnose": "diagnose", "search": "search",
+    "forward": "forward", "mcp": "mcp", "schema": "schema", "deploy": "deploy",
 }  # fmt: skip
 TAKE_A_FILE = ("transcribe", "quote", "send", "submit")
 

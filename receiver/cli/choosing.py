@@ -42,11 +42,11 @@ def job_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def known_handlers(configured: Settings) -> list[str]:
     """Return the names of the handlers that jobs can be of: those that can be loaded, and our own."""
-    return discovery.with_own(discovery.load(configured.handlers))
+    return discovery.with_own(discovery.load(configured))
 
 
 async def say_unknown_handler(db: Database, name: str | None, known: Collection[str]) -> None:
     """Say that there is no handler of a name: it is not `known`, and no unfinished or dead job is of it."""
     if name is None or name in known or any(count.handler == name for count in await jobs.counts(db, [])):
         return
-    click.echo(f"there is no handler {printable(name)}; there are {', '.join(known)}", err=True)
+    click.echo(discovery.no_such(printable(name), known), err=True)

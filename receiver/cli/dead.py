@@ -14,7 +14,7 @@ from receiver.cli.options import as_json, examples, limit_option, stripped, yes_
 from receiver.cli.printing import came_between, confirm, jobs, print_json, say_done
 from receiver.cli.process import configure
 from receiver.inbox import dead as dead_jobs
-from receiver.inbox import replays
+from receiver.inbox import dropping, replays
 from receiver.inbox.attempts import this_person
 from receiver.inbox.dead import Filter, Group, Seen
 from receiver.logs import clock, printable
@@ -91,13 +91,13 @@ def drop(event: str | None, wanted: Filter, reason: str | None, *, yes: bool, as
         raise click.UsageError("say which jobs: an EVENT, --handler, --error, --since or --type; see `receiver dead`")
     if event is not None and wanted != Filter(wanted.handler):
         raise click.UsageError("--error, --since and --type do not go with an EVENT")
-    dead_jobs.require_short(reason)
+    reason = dropping.read_reason(reason)
     configured = configure()
     known = known_handlers(configured)
     with database_url(configured) as url:
-        found = _without_own_work(on_database(url, lambda db: dead_jobs.droppable(db, event, wanted, known=known)))
+        found = _without_own_work(on_database(url, lambda db: dropping.droppable(db, event, wanted, known=known)))
         if found and not yes:
-            _say_found(found, known)
+            _say_found(url, found, known)
             confirm("Drop them?")
         dropped = _dropped(url, found, reason) if found else []
         if not found:
@@ -115,21 +115,20 @@ def drop(event: str | None, wanted: Filter, reason: str | None, *, yes: bool, as
 
 def _without_own_work(found: Sequence[Seen]) -> list[Seen]:
     """Return jobs without those of submissions, and say so."""
-    others = dead_jobs.without_own_work(found)
+    others = dropping.without_own_work(found)
     if own := len(found) - len(others):
-        click.echo(dead_jobs.of_own_work(own), err=True)
+        click.echo(dropping.of_own_work(own), err=True)
     return others
 
 
-def _say_found(found: Sequence[Seen], known: Collection[str]) -> None:
+def _say_found(url: str, found: Sequence[Seen], known: Collection[str]) -> None:
     for state in ("dead", "pending"):
         its = [job for job in found if job.state == state]
         if its:
-            came = [job.received_at for job in its]
+            came = on_database(url, partial(dead_jobs.came, jobs=its))
             names = Counter(job.handler for job in its)
             of = ", ".join(f"{printable(name)} ({number})" for name, number in sorted(names.items()))
-            text = f"{jobs(len(its), state)} of {of}; {came_between(came)}"
-            click.echo(text, err=True)
+            click.echo(f"{jobs(len(its), state)} of {of}{came_between(len(its), came)}", err=True)
     if any(job.state == "pending" for job in found):
         click.echo(f"pending jobs are dropped because only these handlers exist here: {', '.join(known)}", err=True)
 
@@ -149,7 +148,7 @@ def _dropped(url: str, found: Sequence[Seen], reason: str | None) -> list[int]:
                 looked_at = number
                 show(f"dropping: {number} of {len(found)}  ")
 
-            work = partial(dead_jobs.drop, jobs=found, by=this_person(), reason=reason, show=show_so_far)
+            work = partial(dropping.drop, jobs=found, by=this_person(), reason=reason, show=show_so_far)
             return on_database(url, work)
     except KeyboardInterrupt as exc:
         raise KeyboardInterrupt(

@@ -9,7 +9,7 @@ from receiver.cli.options import since_option, stripped
 from receiver.events import is_pattern
 from receiver.logs import printable
 from receiver.providers import SOURCES
-from receiver.settings import Settings
+from receiver.settings import Settings, accounts
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -60,9 +60,8 @@ def of_events(command: F) -> F:
 
 def say_unknown_account(configured: Settings, name: str | None) -> None:
     """Say that no account has a name, if that is so. Accounts that are gone can have events nevertheless."""
-    known = dict.fromkeys(account.name for account in configured.accounts)
-    if name is not None and name not in known:
-        click.echo(f"no account is called {printable(name)} here, only {', '.join(known)}", err=True)
+    if name is not None and all(account.name != name for account in configured.accounts):
+        click.echo(accounts.no_such(printable(name), configured.accounts), err=True)
 
 
 def _options(command: F, *options: Callable[[F], F]) -> F:

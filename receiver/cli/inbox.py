@@ -145,6 +145,7 @@ _ORIGINS = {
     "webhook": "it came to the webhook",
     "callback": "it came to a callback",
     "submission": "we wrote it about a submission",
+    "notice": "we wrote it about this service",
     "reconciled": "we found it in the provider's list, because no webhook had announced it",
 }
 

@@ -1,7 +1,6 @@
 """Print a command's result, and ask a person before it does something."""
 
 import json
-from collections.abc import Collection
 from datetime import datetime
 
 import click
@@ -48,8 +47,9 @@ def jobs(number: int, state: str = "") -> str:
     return f"{number} {f'{state} ' if state else ''}{'job' if number == 1 else 'jobs'}"
 
 
-def came_between(times: Collection[datetime]) -> str:
-    """Return in words when the events of jobs came."""
-    if len(times) == 1:
-        return f"its event came {clock(min(times))}"
-    return f"their events came from {clock(min(times))} to {clock(max(times))}"
+def came_between(number: int, times: tuple[datetime, datetime] | None) -> str:
+    """Return in words when the first and the last event of so many jobs came, to go on with a sentence."""
+    if times is None:
+        return ""
+    first, last = map(clock, times)
+    return f"; its event came {first}" if number == 1 else f"; their events came from {first} to {last}"

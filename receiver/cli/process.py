@@ -67,7 +67,7 @@ def load_handlers(configured: Settings) -> "Mapping[str, Handler]":
     """
     from receiver.handling import discovery  # noqa: PLC0415 - most commands need no handlers
 
-    handlers = discovery.load(configured.handlers)
+    handlers = discovery.load(configured)
     exporting.begin()
     return handlers
 
@@ -77,7 +77,7 @@ def handlers_if_any(configured: Settings, otherwise: str) -> "Mapping[str, Handl
     from receiver.handling import discovery  # noqa: PLC0415 - most commands need no handlers
 
     try:
-        return discovery.load(configured.handlers, quiet=True)
+        return discovery.load(configured, quiet=True)
     except HandlerLoadError as exc:
         log.warning("%s: %s", otherwise, exc)
         return {}

@@ -1,6 +1,7 @@
 """`replay` and `replays`: run jobs again, those of one event or many dead ones."""
 
 import shlex
+from datetime import datetime
 
 import click
 
@@ -15,6 +16,7 @@ from receiver.handling import choice, discovery
 from receiver.handling import replay as replaying
 from receiver.handling.choice import Choice
 from receiver.health import telling
+from receiver.inbox import dead as dead_jobs
 from receiver.inbox import replays as bulk
 from receiver.inbox.attempts import this_person
 from receiver.inbox.dead import Filter
@@ -62,7 +64,7 @@ def replay(
 
 def _replay_event(event: str, only: str | None, *, as_json: bool) -> None:
     configured = configure()
-    known = discovery.load(configured.handlers)
+    known = discovery.load(configured)
     chosen = replaying.chosen(known, only)
     done = with_database(configured, lambda db: replaying.replay(db, event, chosen, known=known))
     if as_json:
@@ -89,14 +91,13 @@ def _replay_dead(wanted: Filter, limit: int | None, *, yes: bool, as_json: bool)
             if as_json:
                 print_json(None)
             return
-        _say_chosen(found)
+        _say_chosen(found, on_database(url, lambda db: dead_jobs.came(db, found.jobs)))
         if listed := on_database(url, lambda db: bulk.listed(db, found.jobs)):
             text = f"{jobs(listed)} of these belong to a bulk replay under way, and run again only once"
             click.echo(f"{text}; see `receiver replays`", err=True)
         if not yes:
             confirm("Replay them?")
-        asked = wanted.to_json() | ({} if limit is None else {"limit": limit})
-        begun = on_database(url, lambda db: bulk.start(db, found.jobs, asked, by=this_person()))
+        begun = on_database(url, lambda db: bulk.start(db, found.jobs, wanted, by=this_person(), limit=limit))
         ended = _followed(url, configured.chosen.api_url, begun)
     if as_json:
         print_json(ended.to_json() | found.to_json())
@@ -112,10 +113,9 @@ def _say_left_out(found: Choice) -> None:
         click.echo(f"left out: {jobs(found.elsewhere)} of accounts that are not configured here", err=True)
 
 
-def _say_chosen(found: Choice) -> None:
+def _say_chosen(found: Choice, came: tuple[datetime, datetime] | None) -> None:
     names = ", ".join(f"{printable(name)} ({number})" for name, number in sorted(found.handlers.items()))
-    came = came_between([job.received_at for job in found.jobs])
-    click.echo(f"{jobs(len(found.jobs), 'dead')} of {names}; {came}", err=True)
+    click.echo(f"{jobs(len(found.jobs), 'dead')} of {names}{came_between(len(found.jobs), came)}", err=True)
     click.echo(found.cost, err=True)
 
 
@@ -147,9 +147,9 @@ def _followed(url: str, api_url: str, begun: Replay) -> Replay:
 
 @click.command(epilog=examples("receiver replays", "receiver replays --cancel 3", "receiver replays --resume 3"))
 @click.option(
-    "--cancel", metavar="ID", type=WholeRange(1, 2**63 - 1), help="Leave the jobs that were not moved yet dead."
+    "--cancel", metavar="ID", type=WholeRange(1, bulk.HIGHEST), help="Leave the jobs that were not moved yet dead."
 )
-@click.option("--resume", metavar="ID", type=WholeRange(1, 2**63 - 1), help="Let a cancelled one go on.")
+@click.option("--resume", metavar="ID", type=WholeRange(1, bulk.HIGHEST), help="Let a cancelled one go on.")
 @limit_option(20)
 @as_json
 def replays(cancel: int | None, resume: int | None, limit: int, *, as_json: bool) -> None:

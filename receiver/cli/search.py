@@ -47,14 +47,8 @@ def search(
             click.echo(_line(hit))
         if not hits:
             click.echo("nothing found", err=True)
-    if waiting:
-        click.echo(f"{_many(waiting)} not in the index yet: a worker puts them there (`receiver work`)", err=True)
-
-
-def _many(waiting: int) -> str:
-    most = searching.MOST_WAITING
-    number = f"{most:,} or more" if waiting >= most else f"{waiting:,}"
-    return f"{number} transcript{' is' if waiting == 1 else 's are'}"
+    if sentence := searching.not_indexed(waiting):
+        click.echo(sentence, err=True)
 
 
 def _line(hit: Hit) -> str:

@@ -22,6 +22,7 @@ from receiver.health.status import DEAD, Status, look
 from receiver.health.telling import budgets_used
 from receiver.inbox.jobs import counted as counted_up
 from receiver.logs import clock, printable
+from receiver.submissions.costs import amount
 
 EVERY_SECONDS = 2.0
 PATIENCE_SECONDS = 2.0
@@ -183,8 +184,8 @@ def _money(found: Figures) -> Iterator[str]:
             seen = "" if balance.seen_at is None else f", asked {_ago(datetime.now(UTC) - balance.seen_at)}"
             yield f"{account.source} {account.account}: {printable(balance.said)}{seen}"
     for account, units in sorted(found.charges.items()):
-        for unit, amount in units.items():
-            yield f"{account.source} {account.account}: {f'{amount:,.2f} {unit}'.rstrip()} charged so far"
+        for unit, charged in units.items():
+            yield f"{account.source} {account.account}: {f'{amount(charged)} {unit}'.rstrip()} charged so far"
 
 
 def _processes(found: Figures) -> Iterator[str]:

@@ -19,7 +19,7 @@ from receiver.cli.up.children import run_once
 from receiver.cli.up.line import beat, report_ready
 from receiver.database import Connections
 from receiver.errors import ImpossibleError
-from receiver.events import AccountId
+from receiver.events import COSTS_NOTICE, DEAD_NOTICE, AccountId
 from receiver.handling import Handler, discovery
 from receiver.health import resources, watchdog
 from receiver.health.counts import CALL_SECONDS, CALLS, WAIT_SECONDS, Counts
@@ -32,7 +32,7 @@ from receiver.inbox.daily import Daily
 from receiver.providers import Source, egress
 from receiver.providers.asked import Call
 from receiver.providers.opening import CONNECTIONS, open_providers
-from receiver.settings import Settings, environment
+from receiver.settings import Settings, environment, ready_notify
 from receiver.settings.environment import Start
 from receiver.submissions import balances, working
 from receiver.submissions.announcing import Interested
@@ -43,7 +43,7 @@ from receiver.submissions.reconciling import reconciler
 from receiver.submissions.shelf import Shelf, open_shelf
 from receiver.submissions.watching import Watcher
 from receiver.submissions.working import Working
-from receiver.worker import Crew, Deadlines, Lapsed, Leases, Worker, note_lent
+from receiver.worker import Crew, Deadlines, Lapsed, Leases, Notices, Worker, note_lent
 from receiver.worker.lapsed import Limits
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,7 @@ GIVEN_UP = (
 def work(*, lapsed: bool, until_eof: bool) -> None:
     """Run handlers. Start as many workers as you like, on any machine that can reach the database."""
     configured = configure(for_long=True)
+    ready_notify.check(configured.notify_addresses)
     startup.run_for_long(configured, partial(_work, configured, lapsed=lapsed, has_line=until_eof), quiet=until_eof)
 
 
@@ -97,7 +98,7 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
     ):
         connections = Connections(url, statement_seconds=Deadlines().server)
         worker = partial(
-            Worker, connections=connections, db=db, providers=providers, http=http, formats=configured.timestamps,
+            Worker, connections=connections, db=db, providers=providers, http=http, configured=configured,
             lease=lease, poll=poll, counts=counts,
         )  # fmt: skip
         crew = _crew(configured, worker, handlers, own, lapsed=lapsed)
@@ -168,7 +169,7 @@ def _crew(
 def _organs(
     configured: Settings, db: database.Pool, providers: Mapping[AccountId, Source], interested: Interested, shelf: Shelf
 ) -> dict[str, Callable[[], Awaitable[None]]]:
-    """Return the organs that go on beside the jobs: looks, comparisons, replays, ledger, library; prunes if wanted."""
+    """Return the organs that go on beside the jobs: looks, comparisons, replays, ledger, library, …."""
     leftovers = Leftovers(db, list(providers), interested, shelf)
     reconciling = reconciler.of(db, providers, configured, interested)
     organs: dict[str, Callable[[], Awaitable[None]]] = {
@@ -177,6 +178,9 @@ def _organs(
         "replays": partial(replays.watch, db), "ledger": Ledger(db).watch,
         "balances": partial(balances.watch, db, providers), "library": Indexing(db).watch,
     }  # fmt: skip
+    if any(interested(one, account.source) for one in (DEAD_NOTICE, COSTS_NOTICE) for account in providers):
+        thresholds = ready_notify.thresholds(configured.notify_on)
+        organs["notices"] = Notices(db, interested, thresholds).watch
     if configured.prune_days is not None:
         organs["retention"] = Daily(db, timedelta(days=configured.prune_days)).watch
     return organs

@@ -4,7 +4,10 @@
     a token   RECEIVER_CONSOLE_TOKEN, RECEIVER_CONSOLE_READ_TOKEN ──────────────────────┴──▶ a cookie, seven days
 
 Links and cookies are signed with a key that the database keeps, so every console on this database takes them, and
-nobody else can make one. The cookie of a token is signed with the token too: it ends when the token changes.
+nobody else can make one. The cookie of a token is signed with the token too: it ends when the token changes. No cookie
+is kept: each is valid for its seven days, also one that was copied before its browser signed out.
+
+Wrong tokens are bounded: see `Tries`.
 """
 
 import hashlib
@@ -67,11 +70,6 @@ class Access:
         self._cookies: dict[str, _Signer] = {LOCAL: _Signer(key, LOCAL, clock)} | {
             role: _Signer(hmac.digest(key, text.encode(), "sha256"), role, clock) for role, text in self._tokens.items()
         }
-
-    @property
-    def has_token(self) -> bool:
-        """Whether somebody can sign in with a token."""
-        return bool(self._tokens)
 
     def link(self, base: str) -> str:
         """Return an address that signs in whoever opens it on this machine."""

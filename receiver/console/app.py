@@ -1,4 +1,4 @@
-"""The ASGI application: each request finds its page, if its sender may see it."""
+"""The ASGI application: each request finds its route, then who sends it, then its page, if they may see it."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -14,7 +14,7 @@ from starlette.routing import Route
 from receiver.console import access, errors
 from receiver.console.access import Role
 from receiver.console.gate import Gate
-from receiver.console.rendering import environment
+from receiver.console.rendering import environment, here
 from receiver.console.routes import ROUTES, Entry
 from receiver.console.state import Console
 from receiver.errors import ReceiverError
@@ -22,7 +22,7 @@ from receiver.errors import ReceiverError
 
 def application(console: Console, routes: Sequence[Entry] = ROUTES) -> Starlette:
     """Return the application."""
-    environment()
+    environment()  # a template that cannot be read fails the start, not the first request for it
 
     async def missing(request: Request, error: Exception) -> Response:
         with suppress(ReceiverError):  # the key is not read yet, and the database is away
@@ -57,8 +57,7 @@ def _require(entry: Entry, role: Role | None) -> None:
 
 def _sign_in(request: Request) -> Response:
     """Send somebody who is not signed in to the sign-in page, and from there back to a page."""
-    back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    place = f"{access.PATH}?{urlencode({'next': back})}"
+    place = f"{access.PATH}?{urlencode({'next': here(request)})}"
     if request.method not in ("GET", "HEAD"):
         return PlainTextResponse("You are not signed in, so this was not done. Open the console again.\n", 401)
     if "hx-request" in request.headers:

@@ -18,12 +18,9 @@ class Bar(NamedTuple):
     height: float
 
 
-def bars(values: Sequence[float], *, most: float | None = None) -> list[Bar]:
-    """Return a bar for each value. The largest value, or `most` if that is larger, is as high as the chart.
-
-    What is more than nothing can be seen.
-    """
-    top = max([*values, most or 0.0], default=0.0)
+def bars(values: Sequence[float]) -> list[Bar]:
+    """Return a bar for each value. The largest is as high as the chart, and what is more than nothing can be seen."""
+    top = max(values, default=0.0)
     place = WIDTH / max(LEAST, len(values))
     found = []
     for number, value in enumerate(values):

@@ -8,11 +8,10 @@ from starlette.responses import Response
 
 from receiver.console.access import Role
 from receiver.console.rendering import render
-from receiver.console.state import Console
+from receiver.console.state import Console, NotBegunError
 from receiver.database import TROUBLE, outages
-from receiver.errors import ImpossibleError, ReceiverError, StoreBusyError, StoreRefusedError, StoreUnavailableError
-from receiver.health.finding import Finding
-from receiver.health.telling import BUDGET_USED, SPOOL_BYTES, SPOOL_SECONDS, Told
+from receiver.errors import ReceiverError, StoreBusyError, StoreRefusedError, StoreUnavailableError
+from receiver.health.telling import Told, budgets_used, spool_of
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +19,10 @@ TITLES = {404: "There is no such page", 405: "That is not possible here", 403: "
 SLOW = "The database did not answer this in time. Make the question narrower, for instance with since:7d, or try again."
 AWAY = "the database is away: "  # the page says it above
 BUG = "This is a bug in receiver. The log of the console says more"
-MAY_LOOK = "Whoever signs in with RECEIVER_CONSOLE_READ_TOKEN may look, and change nothing."
+MAY_LOOK = (
+    "Whoever signs in with RECEIVER_CONSOLE_READ_TOKEN may look, and change nothing. "
+    "This is for whoever signs in with RECEIVER_CONSOLE_TOKEN, or by a link."
+)
 
 
 async def page(request: Request, console: Console, error: Exception) -> Response:
@@ -29,12 +31,14 @@ async def page(request: Request, console: Console, error: Exception) -> Response
     if isinstance(error, HTTPException):
         title = TITLES.get(error.status_code, "That did not work")
         return render(request, "error.html", status=error.status_code, title=title, said=error.detail)
+    if isinstance(error, NotBegunError):
+        return render(request, "error.html", status=503, title="That was not begun", said=str(error))
     found = outages.of_work(error) if isinstance(error, TROUBLE) else error
-    if isinstance(found, StoreUnavailableError) and not isinstance(found, StoreBusyError | StoreRefusedError):
-        return await _away(request, console, str(found), role)
     if isinstance(found, StoreBusyError | StoreRefusedError):
         return render(request, "error.html", status=503, title="That took too long", said=SLOW)
-    if isinstance(found, ImpossibleError) or (isinstance(found, ReceiverError) and role is not None):
+    if isinstance(found, StoreUnavailableError):
+        return await _away(request, console, str(found), role)
+    if isinstance(found, ReceiverError) and role is not None:
         return render(request, "error.html", status=409, title="That cannot be done", said=str(found))
     log.error("a bug in receiver: %s of the console failed", request.url.path, exc_info=error)
     return render(request, "error.html", status=500, title="That did not work", said=f"{BUG}.")
@@ -53,30 +57,10 @@ def of_work(error: Exception, what: str) -> str:
 
 async def _away(request: Request, console: Console, why: str, role: Role | None) -> Response:
     """Return the page for the time without the database. It asks for itself again."""
-    told, spool = "", (0.0, 0.0)
-    findings: tuple[Finding, ...] = ()
-    used = dict[str, float]()
-    if role is not None:
-        answer = await console.ask_web()
-        if isinstance(answer, str):
-            told = answer
-        else:
-            findings, spool, used = tuple(answer.findings or ()), _spool(answer.told), _used(answer.told)
+    answer = await console.ask_web() if role is not None else ""
+    findings, told = ((), Told()) if isinstance(answer, str) else (answer.findings or (), answer.told)
     return render(
-        request,
-        "away.html",
-        status=503,
-        why=why.removeprefix(AWAY) if role else "",
-        told=told,
-        findings=findings,
-        spool=spool,
-        used=used,
-    )
-
-
-def _spool(told: Told) -> tuple[float, float]:
-    return told.gauges.get(SPOOL_BYTES, 0.0), told.gauges.get(SPOOL_SECONDS, 0.0)
-
-
-def _used(told: Told) -> dict[str, float]:
-    return {series.labels[0]: value for series, value in told.gauges.items() if series.name == BUDGET_USED}
+        request, "away.html", status=503, live=True, why=why.removeprefix(AWAY) if role else "",
+        silence=answer if isinstance(answer, str) else "", findings=findings, spool=spool_of(told),
+        used=budgets_used([told]),
+    )  # fmt: skip

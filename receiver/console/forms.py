@@ -1,14 +1,11 @@
-"""What a form sends, bounded in size and in time; and what addresses ask for."""
+"""What a form sends, bounded in size and in time."""
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
 from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-
-from receiver.inbox import filters
 
 BYTES = 64 * 1024
 FIELDS = 100
@@ -34,12 +31,3 @@ async def read(request: Request) -> Mapping[str, str]:
         return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=FIELDS))
     except ValueError as exc:
         raise HTTPException(400, "The form is not UTF-8, or has too many fields.") from exc
-
-
-def duration(text: str) -> timedelta:
-    """Return the length of time that a text says, such as 7d.
-
-    Raises:
-        ValueError: it says none.
-    """
-    return filters.duration(text)

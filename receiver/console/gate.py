@@ -1,5 +1,7 @@
 """The outermost layer: what every answer says to browsers, and from where a request may come that changes something.
 
+It asks nobody who they are: `app` does.
+
 A page of another origin can make a browser send forms to us. Browsers say where a request comes from, and scripts
 cannot change that: `Sec-Fetch-Site`. So a POST without it is refused too. Browsers leave it out over plain http, unless
 the host is this machine.

@@ -1,8 +1,8 @@
 """Tell open pages that something has changed, with server-sent events.
 
-    NOTIFY of a stored delivery ─┐                        ┌─▶ a page: it asks for itself again
-    every few seconds ───────────┴─▶ Changes ──at most ──▶├─▶ …
-                                              one a second└─▶ one that is slow: what it missed is one "changed" too
+    NOTIFY: jobs can be claimed ─┐                        ┌─▶ a page: it asks for itself again
+    what a page has done ────────┼─▶ Changes ──at most ──▶├─▶ …
+    every few seconds ───────────┘            one a second└─▶ one that is slow: what it missed is one "changed" too
 
 An event says only that something has changed, so nothing piles up: a page that has not read the last event needs no
 other. While no page is open, nothing is done.

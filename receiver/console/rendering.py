@@ -5,7 +5,6 @@ escapes, so that a title looks like what it is.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -24,6 +23,7 @@ from receiver.console.charts import bars, first_day
 from receiver.inbox.jobs import counted
 from receiver.logs import clock
 from receiver.logs.redaction import without_queries, without_query
+from receiver.submissions.costs import amount
 
 NAV = (
     ("/", "Now"),
@@ -70,20 +70,33 @@ def shown(text: str) -> str:
     return _ODD.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
-def render(request: Request, template: str, *, status: int = 200, media: str = "", **values: Any) -> HTMLResponse:
+def render(
+    request: Request, template: str, *, status: int = 200, live: bool = False, media: str = "", **values: Any
+) -> HTMLResponse:
     """Return a page.
 
     Args:
         request: for which.
         template: its file under `templates/`.
         status: of the answer.
+        live: whether it changes while it is open, for whoever is signed in. Without scripts it loads itself again
+            where its template sets `again`, to seconds.
         media: an origin whose audio it may play.
         values: what the template shows.
     """
     headers = {"content-security-policy": gate.policy(media)} if media else {}
     role = getattr(request.state, "role", None)
-    text = environment().get_template(template).render(path=request.url.path, here=_here(request), role=role, **values)
+    text = (
+        environment()
+        .get_template(template)
+        .render(path=request.url.path, here=here(request), role=role, live=live and role is not None, **values)
+    )
     return HTMLResponse(text, status_code=status, headers=headers)
+
+
+def here(request: Request) -> str:
+    """Return a request's path with its query."""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 @cache
@@ -94,11 +107,18 @@ def environment() -> Environment:
         lstrip_blocks=True, auto_reload=False, finalize=_harmless,
     )  # fmt: skip
     made.filters |= {
-        "ago": ago, "clock": clock, "code": code, "iso": iso, "json": pretty, "lines": lines, "number": number,
+        "ago": ago, "clock": clock, "code": code, "iso": iso, "lines": lines, "number": number,
         "amount": amount, "span": span, "size": size, "counted": up_to,
         "address": without_query, "addresses": addresses, "exact": escape, "many": many,
     }  # fmt: skip
-    made.globals |= {"nav": NAV, "asset": _asset, "bars": bars, "first_day": first_day, "query": with_query}
+    made.globals |= {
+        "again": None,
+        "nav": NAV,
+        "asset": _asset,
+        "bars": bars,
+        "first_day": first_day,
+        "query": with_query,
+    }
     for name in made.list_templates(extensions=["html"]):
         made.get_template(name)
     return made
@@ -144,11 +164,6 @@ def many(value: float, name: str) -> str:
     return f"{number(value)} {name}{'' if value == 1 else 's'}"
 
 
-def amount(value: float) -> str:
-    """Return an amount of money, with at least two and at most four digits after the point."""
-    return f"{value:,.4f}".removesuffix("00")
-
-
 def up_to(value: int) -> str:
     """Return a number that was counted up to a bound, with its thousands apart."""
     return counted(value).replace(str(value), f"{value:,}")
@@ -160,11 +175,6 @@ def size(value: float) -> str:
         if value >= least:
             return f"{value / least:,.1f} {unit}"
     return f"{value:,.0f} bytes"
-
-
-def pretty(value: object) -> str:
-    """Return a value as JSON for people."""
-    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def addresses(value: object, *known: str) -> object:
@@ -188,7 +198,3 @@ def _harmless(value: object) -> object:
 
 def _asset(name: str) -> str:
     return f"/assets/{name}?v={assets()[name].version}"
-
-
-def _here(request: Request) -> str:
-    return request.url.path + (f"?{request.url.query}" if request.url.query else "")

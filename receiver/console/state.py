@@ -22,6 +22,7 @@ from receiver.health.survey import Subjects
 from receiver.health.trial import Journey
 from receiver.inbox.spool.opening import open_spool
 from receiver.settings import Settings
+from receiver.submissions.drafts import Drafts
 from receiver.submissions.library.remembered import Remembered
 
 T = TypeVar("T")
@@ -30,7 +31,7 @@ STATEMENT_SECONDS = 1.0
 READ_SECONDS = 3.0
 ASK_SECONDS = 2.0
 CONNECTIONS = 6
-ACTS, STREAMS = 6, 2  # at once; each has two connections at most
+ACTS, UPLOADS, STREAMS = 6, 3, 2  # at once; each has two connections at most
 
 
 class Test(NamedTuple):
@@ -40,12 +41,17 @@ class Test(NamedTuple):
     following: "asyncio.Task[None]"
 
 
-class Handing:
-    """A draft on its way to the workers.
+class NotBegunError(StoreBusyError):
+    """So many others do something that it was not begun. The message is a sentence for people."""
+
+
+class Progress:
+    """How far a draft is on its way to the workers.
 
     Attributes:
         task: does it.
         trouble: why it has stopped; empty if it has not.
+        is_waiting: whether it waits for its turn.
         recording: the file that is being uploaded.
         sent: its bytes that have arrived.
         size: all its bytes.
@@ -56,6 +62,7 @@ class Handing:
     def __init__(self) -> None:
         self.trouble = self.recording = ""
         self.sent = self.size = 0
+        self.is_waiting = True
 
     def show(self, recording: str, sent: int, size: int) -> None:
         """Note how far it is."""
@@ -70,13 +77,12 @@ class Console:
         url: the database.
         handlers: those of this installation.
         port: on which the console listens.
-        statement_seconds: how long a statement of a page can take.
         seconds: how long a page waits for the database.
     """
 
     def __init__(
         self, configured: Settings, url: str, handlers: Mapping[str, Handler], *, port: int,
-        statement_seconds: float = STATEMENT_SECONDS, seconds: float = READ_SECONDS,
+        seconds: float = READ_SECONDS,
     ) -> None:  # fmt: skip
         self.configured = configured
         self.handlers = handlers
@@ -87,12 +93,14 @@ class Console:
         self.status = Latest(partial(status.look, configured, subjects))
         self.url = url
         self.tests: dict[str, Test] = {}  # by the name of the account
-        self.handing: dict[str, Handing] = {}  # by the id of the draft
+        self.drafts = Drafts(configured)
+        self.progress: dict[str, Progress] = {}  # by the id of the draft: of those that are not submitted
         self.ending = asyncio.Event()
         self.transcripts = Remembered()
         self._seconds = seconds
-        self._connections = Connections(url, size=CONNECTIONS, statement_seconds=statement_seconds)
+        self._connections = Connections(url, size=CONNECTIONS, statement_seconds=STATEMENT_SECONDS)
         self._acting, self._streaming = asyncio.Semaphore(ACTS), asyncio.Semaphore(STREAMS)
+        self._uploading = asyncio.Semaphore(UPLOADS)
         self._access: Access | None = None
 
     async def read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
@@ -108,9 +116,18 @@ class Console:
 
         Raises:
             StoreUnavailableError: the database is away.
-            StoreBusyError: so many others do something that it was not begun.
+            NotBegunError: so many others do something that it was not begun.
         """
-        async with self._turn(self._acting), open_pool(self.url) as db:
+        async with self._turn(self._acting, "do something"), open_pool(self.url) as db:
+            return await work(db)
+
+    async def upload(self, work: Callable[[Pool], Awaitable[T]]) -> T:
+        """Do what can take hours, behind the pages and once. It waits for its turn, however long that takes.
+
+        Raises:
+            StoreUnavailableError: the database is away.
+        """
+        async with self._uploading, open_pool(self.url) as db:
             return await work(db)
 
     async def stream(self, work: Callable[[Connection], AsyncIterator[T]]) -> AsyncIterator[T]:
@@ -118,19 +135,20 @@ class Console:
 
         Raises:
             StoreUnavailableError: the database is away.
-            StoreBusyError: so many others read that it was not begun.
+            NotBegunError: so many others read that it was not begun.
         """
-        async with self._turn(self._streaming), open_pool(self.url) as db, db.acquire() as connection:
+        async with self._turn(self._streaming, "read a lot"), open_pool(self.url) as db, db.acquire() as connection:
             async for one in work(connection):
                 yield one
 
     @asynccontextmanager
-    async def _turn(self, turns: asyncio.Semaphore) -> AsyncIterator[None]:
+    async def _turn(self, turns: asyncio.Semaphore, doing: str) -> AsyncIterator[None]:
         """Bound how many connections pages can have: the database has few, and deliveries need theirs."""
         try:
             await asyncio.wait_for(turns.acquire(), timeout=self._seconds)
         except TimeoutError:
-            raise StoreBusyError(f"no turn was free within {self._seconds:g} s") from None
+            said = f"So many others {doing} just now that this was not begun. Nothing was done; try again."
+            raise NotBegunError(said) from None
         try:
             yield
         finally:
@@ -165,7 +183,7 @@ class Console:
         self.status.close()
         for test in self.tests.values():
             test.following.cancel()
-        for handed in self.handing.values():
+        for handed in self.progress.values():
             handed.task.cancel()
         self._connections.close()
 

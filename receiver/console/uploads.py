@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import AbstractContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -11,10 +12,11 @@ from starlette.requests import ClientDisconnect, Request
 
 from receiver.console.forms import BYTES, FIELDS
 from receiver.submissions.drafts import Arriving, Handed
-from receiver.submissions.drafts.arriving import too_large
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
+
+T = TypeVar("T")
 
 SILENT_SECONDS = 30.0
 SECONDS = 3600.0  # for all of it: gigabytes take a while
@@ -32,9 +34,22 @@ class Form(NamedTuple):
     files: list[tuple[str, Handed]]
 
 
-async def read(
-    request: Request, arriving: Arriving, ending: asyncio.Event, *, seconds: float = SECONDS
-) -> Form:  # fmt: skip
+def announced(request: Request) -> int:
+    """Return how many bytes the files of a form have at least, as its head says; 0 if it says nothing."""
+    return max(0, int(request.headers.get("content-length") or 0) - MARGIN_BYTES)
+
+
+@asynccontextmanager
+async def in_threads(blocking: AbstractContextManager[T]) -> AsyncIterator[T]:
+    """Begin and end in threads what blocks there. What is raised between is not told to it."""
+    begun = await asyncio.to_thread(blocking.__enter__)
+    try:
+        yield begun
+    finally:
+        await asyncio.shield(asyncio.to_thread(blocking.__exit__, None, None, None))
+
+
+async def read(request: Request, arriving: Arriving, ending: asyncio.Event, *, seconds: float = SECONDS) -> Form:
     """Return a form. Its files are on disk then.
 
     Args:
@@ -45,8 +60,8 @@ async def read(
 
     Raises:
         HTTPException: it is none or does not come whole (400), comes too slowly (408), has too many or too large fields
-            or more bytes than its files can have (413), or the process ends (503).
-        ImpossibleError: the files cannot be taken.
+            (413), or the process ends (503).
+        ImpossibleError: the files cannot be taken, or all of it is larger than they can be.
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
@@ -56,8 +71,7 @@ async def read(
         parser = MultipartParser(options[b"boundary"], parts.callbacks)
         async for piece in _pieces(request, ending, seconds):
             size += len(piece)  # the parser passes over what is behind the last part
-            if size > arriving.most + MARGIN_BYTES:
-                raise HTTPException(413, f"{too_large(arriving.most)}.")
+            arriving.require_fits(size - MARGIN_BYTES)
             await asyncio.to_thread(parser.write, piece)  # it writes to the disk
     except (FormParserError, ClientDisconnect) as exc:
         raise HTTPException(400, BROKEN) from exc

@@ -15,7 +15,13 @@ import asyncpg
 
 from receiver.database.dsn import Dsn
 from receiver.database.hosts import ESCAPE, Address
-from receiver.errors import ReceiverError, StoreMisconfiguredError, StoreRefusedError, StoreUnavailableError
+from receiver.errors import (
+    ReceiverError,
+    StoreBusyError,
+    StoreMisconfiguredError,
+    StoreRefusedError,
+    StoreUnavailableError,
+)
 
 # Errors that end the connection, and not only the statement: worth one more try on a new connection.
 # asyncpg raises InternalClientError if the server's last message and the connection's end arrive separately.
@@ -167,7 +173,7 @@ def _words(error: BaseException, asked: Dsn) -> str:
 
 def of_work(error: BaseException) -> StoreUnavailableError:
     """Return the error to raise for work that failed on an open connection."""
-    if isinstance(error, StoreRefusedError):  # already complete
+    if isinstance(error, StoreRefusedError | StoreBusyError):  # already complete, and no outage
         return error
     if isinstance(error, StoreMisconfiguredError):
         return StoreMisconfiguredError(f"the database is away: {error}")

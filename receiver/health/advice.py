@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from difflib import SequenceMatcher
 
-from receiver.events import SUBMISSION
+from receiver.events import NOTICES, SUBMISSION
 from receiver.handling import Handler, matches
 from receiver.health.finding import Finding
 from receiver.inbox.jobs import Count, counted
@@ -12,6 +12,7 @@ from receiver.webhooks import doubts
 
 SHOWN = 5
 ALIKE = 0.9
+OURS = (SUBMISSION, NOTICES.removesuffix("."))  # what the types of events begin with that we write ourselves
 LOOKED_UP: Mapping[str | None, str] = {
     None: "not looked up yet", "stored": "ended and stored", "known": "known before", "running": "not ended yet",
     "gone": "nothing to store",
@@ -71,12 +72,12 @@ def environment(mistakes: Sequence[str]) -> list[Finding]:
 def arrivals(types: Sequence[TypeCount], handlers: Collection[Handler], source: str) -> list[Finding]:
     """Report as advice which of a source's events no handler wanted, which patterns match nothing, what is quarantined.
 
-    A pattern without events is mentioned only if a similar type came. What we write about submissions is no delivery:
-    our own worker wants it, or it tells a person.
+    A pattern without events is mentioned only if a similar type came. What we write about submissions and about the
+    service itself is no delivery: our own worker wants it, or it tells a person.
     """
     arrived = {
         count.type: count.unwanted for count in types
-        if count.type is not None and count.type.partition(".")[0] != SUBMISSION
+        if count.type is not None and count.type.partition(".")[0] not in OURS
     }  # fmt: skip
     unread = sum(count.events for count in types if count.type is None)
     unwanted = [f"{name}: {count}" for name, count in arrived.items() if count]

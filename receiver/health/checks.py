@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from receiver import signature
 from receiver.database import Connection
-from receiver.errors import HandlerLoadError
+from receiver.errors import ConfigError, HandlerLoadError
 from receiver.handling import Handler, discovery
+from receiver.handling.ending import Ended
 from receiver.health.finding import Finding
 from receiver.health.presence import Workers
 from receiver.health.telling import UNSEEN, Process
@@ -15,7 +16,8 @@ from receiver.inbox import jobs, replays
 from receiver.inbox.jobs import Count
 from receiver.inbox.spool import Condition
 from receiver.inbox.spool.opening import open_spool
-from receiver.settings import Settings, addresses
+from receiver.logs import clock
+from receiver.settings import Settings, addresses, ready_notify
 from receiver.webhooks import registration, secrets
 
 OLD = timedelta(minutes=5)
@@ -43,6 +45,19 @@ def loaded(handlers: Mapping[str, Handler] | HandlerLoadError) -> Finding:
     if isinstance(handlers, HandlerLoadError):
         return Finding("handlers", holds=False, seen=str(handlers))
     return Finding("handlers", holds=True, seen=discovery.listed(handlers.values()))
+
+
+def notify(configured: Settings) -> list[Finding]:
+    """Check whether `notify` can use its addresses, if it has any."""
+    addresses = configured.notify_addresses
+    if not addresses:
+        return []
+    try:
+        ready_notify.check(addresses)
+    except ConfigError as exc:
+        return [Finding("notify", holds=False, seen=str(exc), todo="correct RECEIVER_NOTIFY; no worker starts with it")]
+    seen = f"{len(addresses)} address{'' if len(addresses) == 1 else 'es'}, of {', '.join(configured.notify_on)}"
+    return [Finding("notify", holds=True, seen=seen)]
 
 
 def worker(workers: Workers) -> Finding:
@@ -116,6 +131,22 @@ async def secret(connection: Connection, configured: Settings, known: Sequence[b
         seen = f"none is known for {account.api_url}"
         return Finding("secret", holds=False, seen=seen, todo=secrets.how_to_know_one(configured)).of(account.mark)
     return Finding("secret", holds=True, seen=f"known: {', '.join(map(signature.fingerprint, known))}").of(account.mark)
+
+
+def targets(configured: Settings, ended: Sequence[Ended]) -> list[Finding]:
+    """Check whether events are forwarded to each target. Without targets there is nothing to say."""
+    names = [target.name for target in configured.targets]
+    wrong = [one for one in ended if one.target in names]
+    if not names:
+        return []
+    if wrong:
+        seen = "; ".join(
+            f"nothing is forwarded to {one.target} since {clock(one.ended_at)}: {one.reason}" for one in wrong
+        )
+        resume = f"`receiver forward --resume {wrong[0].target}`"
+        todo = f"run {resume} when its app takes events again, or remove its variables"
+        return [Finding("targets", holds=False, seen=seen, todo=todo)]
+    return [Finding("targets", holds=True, seen=f"events are forwarded to {', '.join(names)}")]
 
 
 def spool(found: Condition, *, database_answers: bool) -> Finding:

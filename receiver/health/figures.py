@@ -14,7 +14,7 @@ from receiver.events import AccountId, columns
 from receiver.health import telling
 from receiver.health.counts import CHARGES, Series
 from receiver.health.snapshots import Holder, holders
-from receiver.health.telling import SPOOL_BYTES, SPOOL_SECONDS, Process
+from receiver.health.telling import SPOOL_BYTES, Process
 from receiver.inbox.jobs import COUNTED, SUBMISSIONS
 from receiver.providers.rate import Rate
 from receiver.settings import Account, Settings
@@ -132,8 +132,7 @@ class Figures:
 
 def _spool(processes: Sequence[Process]) -> tuple[float, float]:
     running = [one for one in processes if one.is_running]
-    told = [one.told.gauges for one in running or [min(processes, key=lambda one: one.unseen_for)]]
-    return max(one.get(SPOOL_BYTES, 0.0) for one in told), max(one.get(SPOOL_SECONDS, 0.0) for one in told)
+    return telling.spool_of(*[one.told for one in running or [min(processes, key=lambda one: one.unseen_for)]])
 
 
 async def read(db: Database, configured: Settings, handlers: Collection[str]) -> Figures:

@@ -22,6 +22,11 @@ class Finding:
     todo: str = ""
 
     @property
+    def kind(self) -> str:
+        """The name without an account."""
+        return self.name.partition(" (")[0]
+
+    @property
     def said(self) -> str:
         """What was seen and what to do, in one sentence."""
         return f"{self.seen}: {self.todo}" if self.todo else self.seen

@@ -16,22 +16,14 @@ class History:
     """Sums over equal steps of time, the oldest first.
 
     Attributes:
-        step: how long each is.
         counted: for each step and series, its sum.
     """
 
-    step: timedelta
     counted: Sequence[dict[Series, float]]
 
-    def sums(self, name: str, *, last: str | None = None) -> list[float]:
-        """Return, for each step, the sum of a name's series: of all, or of those whose last label is `last`."""
-        return [
-            sum(
-                value for series, value in step.items()
-                if series.name == name and (last is None or series.labels[-1:] == (last,))
-            )
-            for step in self.counted
-        ]  # fmt: skip
+    def sums(self, name: str) -> list[float]:
+        """Return, for each step, the sum of a name's series."""
+        return [sum(value for series, value in step.items() if series.name == name) for step in self.counted]
 
     @property
     def deliveries(self) -> list[float]:
@@ -74,4 +66,4 @@ async def read(db: Database, *, steps: int, step: timedelta = STEP) -> History:
     for row in rows:
         with suppress(ValueError):  # another version has written it
             counted[row["place"]][Series.read(row["series"])] = row["value"]
-    return History(step, counted)
+    return History(counted)

@@ -7,7 +7,7 @@ from typing import Any
 
 from receiver.database import TROUBLE, outages
 from receiver.database.opening import open_pool
-from receiver.errors import StartupError, StoreUnavailableError
+from receiver.errors import StartupError, StoreRefusedError, StoreUnavailableError
 from receiver.health import asking, figures, survey
 from receiver.health.counts import Series
 from receiver.health.figures import AccountFeed, Figures, Queue, Turns
@@ -50,8 +50,20 @@ class Status:
     def is_receiving(self) -> bool:
         """Whether a web process runs, and nothing that deliveries need is known to be missing."""
         running = () if self.figures is None else self.figures.running
-        broken = {finding.name.partition(" ")[0] for finding in self.findings if not finding.holds}
+        broken = {finding.kind for finding in self.findings if not finding.holds}
         return any(process.kind == "web" for process in running) and not broken & NEEDED
+
+    def require_figures(self) -> Figures:
+        """Return the figures.
+
+        Raises:
+            StoreRefusedError: the database answers, and they cannot be read.
+            StoreUnavailableError: the database is away.
+        """
+        if self.figures is not None:
+            return self.figures
+        why = {finding.name: finding.seen for finding in self.findings if not finding.holds}
+        raise StoreRefusedError(why["figures"]) if "figures" in why else StoreUnavailableError(why["database"])
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON."""

@@ -1,7 +1,8 @@
-"""Check what the providers are asked for: submissions, the accounts that pay, and where the files lie."""
+"""Check what the providers are asked for: submissions, the accounts that pay, and where files lie or are written."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from receiver.database import Connection
 from receiver.health.finding import Finding
@@ -9,6 +10,7 @@ from receiver.logs import clock
 from receiver.providers import SOURCES, Source
 from receiver.settings import Account, Settings
 from receiver.settings.accounts import TRANSCRIBE
+from receiver.settings.ready_files import BUCKET
 from receiver.submissions import counts, standing
 from receiver.submissions.shelf import open_shelf
 from receiver.submissions.standing import Standing
@@ -71,6 +73,21 @@ def artifacts_folder(configured: Settings, sources: Sequence[type[Source]] = SOU
         return []
     seen = f"the files of submissions are kept in {place}, which a platform may throw away with the next deploy"
     return [Finding("artifacts folder", holds=True, seen=seen, todo="set RECEIVER_ARTIFACTS_DIR to a disk that stays")]
+
+
+def files_folder(configured: Settings) -> list[Finding]:
+    """Check whether the folder of `RECEIVER_FILES` can be written. This blocks, and leaves nothing there."""
+    if configured.files is None or configured.files.startswith(BUCKET):
+        return []
+    folder = Path(configured.files)
+    try:
+        nearest = next(one for one in (folder, *folder.parents) if one.exists())  # the first file makes the rest
+        with TemporaryFile(dir=nearest):
+            return [Finding("files folder", holds=True, seen=f"{folder} can be written")]
+    except OSError as exc:
+        seen = f"{folder} cannot be written ({exc.strerror})"
+        todo = "let this user write there, or correct RECEIVER_FILES; then replay the dead jobs of `files`"
+        return [Finding("files folder", holds=False, seen=seen, todo=todo)]
 
 
 def _others(configured: Settings) -> list[Account]:

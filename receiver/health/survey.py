@@ -11,7 +11,7 @@ from receiver import database
 from receiver.database import TROUBLE, Connection, database_id, dsn, outages
 from receiver.database.opening import open_database
 from receiver.errors import ConfigError, HandlerLoadError, StartupError, StoreUnavailableError
-from receiver.handling import Handler, discovery
+from receiver.handling import Handler, discovery, ending
 from receiver.health import advice, around, checks, feeds, postgres, presence, snapshots, submitted, telling
 from receiver.health.finding import Finding
 from receiver.inbox import jobs, listing, spooled
@@ -77,7 +77,7 @@ def subjects(configured: Settings, *, quiet: bool = False, patience: float | Non
 
 def _handlers(configured: Settings, *, quiet: bool) -> Mapping[str, Handler] | HandlerLoadError:
     try:
-        return discovery.load(configured.handlers, quiet=quiet)
+        return discovery.load(configured, quiet=quiet)
     except HandlerLoadError as exc:
         return exc
 
@@ -110,6 +110,8 @@ async def _here(configured: Settings, subjects: Subjects) -> tuple[list[Finding]
         *seen.findings,
         await asyncio.to_thread(_spool, subjects.spool, await trying, seen.name, url),
         *submitted.artifacts_folder(configured),
+        *await asyncio.to_thread(submitted.files_folder, configured),
+        *await asyncio.to_thread(checks.notify, configured),
     ]
     return findings, seen
 
@@ -148,6 +150,7 @@ async def inside(connection: Connection, configured: Settings, handlers: Mapping
         await snapshots.old(connection),
         checks.dead(counts, known_handlers),
         await submitted.waiting(connection),
+        *checks.targets(configured, await ending.ended(connection)),
         advice.elsewhere(counts),
         advice.doubted(await doubts.counts(connection, api_url)),
         *advice.arrivals(await listing.recent_types(connection, api_url), handlers.values(), configured.chosen.source),

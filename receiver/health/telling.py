@@ -65,6 +65,14 @@ def budgets_used(told: Iterable[Told]) -> dict[str, float]:
     return found
 
 
+def spool_of(*told: Told) -> tuple[float, float]:
+    """Return how many bytes wait in a spool, and for how many seconds the oldest: the most that a process has told."""
+    return (
+        max(one.gauges.get(SPOOL_BYTES, 0.0) for one in told),
+        max(one.gauges.get(SPOOL_SECONDS, 0.0) for one in told),
+    )
+
+
 class Teller:
     """Writes down what one process knows."""
 

@@ -13,8 +13,9 @@ lookup        the one event that a name means, with all that is kept of it
 jobs          claim, then renew, settle, release: fenced by the attempt. Also bury, replay, count
 attempts      what became of each attempt at a job
 causes        the cause of an error, so that jobs can be counted by it. Pure
-  ▶ dead      dead jobs in groups, chosen ones, dropped ones
-    ▶ replays many dead jobs become pending again, a few at a time
+  ▶ dead      dead jobs in groups, and chosen ones
+    ▶ replays many of them become pending again, a few at a time
+    ▶ dropping a person leaves them for good
 retry         when a job is tried again. Pure
 retention     prunes what is old
   ▶ daily     every day, by one process of all

@@ -8,10 +8,13 @@ differ from job to job. The status of an HTTP answer stays, because it is a caus
 """
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 
 NO_REASON = "no reason given"
 FOLDED = "#"
 LENGTH = 300
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _WITH_DIGIT = re.compile(r"\b[^\W\d]*(?<!answered )(?<!HTTP )\d[\w.:,+-]*\b")
 
 
@@ -23,7 +26,17 @@ def first_line(error: str | None) -> str:
 
 def cause(error: str | None) -> str:
     """Return the cause of an error."""
-    return _WITH_DIGIT.sub(FOLDED, first_line(error)[:LENGTH])
+    line = first_line(error)[:LENGTH]
+    shape = line.encode(errors="surrogatepass").translate(_ZEROS)  # of a text it takes ten times as long
+    return FOLDED.join([line[part] for part in _kept(shape)])
+
+
+@lru_cache(maxsize=1000)
+def _kept(shape: bytes) -> Sequence[slice]:
+    """Return which parts of a line stay: the same of all lines with one shape, which differ in their digits alone."""
+    folded = [found.span() for found in _WITH_DIGIT.finditer(shape.decode(errors="surrogatepass"))]
+    ends, begins = [begin for begin, _ in folded], [end for _, end in folded]
+    return [slice(*part) for part in zip([0, *begins], [*ends, None], strict=True)]
 
 
 def is_about(text: str, error: str | None) -> bool:

@@ -1,18 +1,19 @@
-"""What people do with dead jobs: group them by cause, choose some, and drop those that are to be left.
+"""What people do with dead jobs: group them by cause, and choose some.
 
     dead jobs ──Filter──▶ groups: handler and cause     (`receiver dead`)
                  │
                  └──────▶ chosen ──▶ a bulk replay       (`inbox.replays`)
-                             └─────▶ dropped             a person has decided to leave them
+                             └─────▶ dropped             (`inbox.dropping`)
 
 Jobs that wait for turns, money or a key are grouped in the same way: they are not dead, but nothing happens either.
 """
 
-import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -20,12 +21,12 @@ import asyncpg
 from receiver.database import Database, acquired, query
 from receiver.errors import ImpossibleError
 from receiver.events import AccountId, columns, is_pattern
-from receiver.inbox import asked, causes, filters, lookup
-from receiver.inbox.jobs import COUNTED, SUBMISSIONS
+from receiver.inbox import asked, causes, filters
+from receiver.inbox.jobs import COUNTED
 
-AT_ONCE = 500  # jobs that one statement drops
 AT_A_TIME = 2000  # rows
-REASON = 500  # characters
+STRETCHES = 20  # of jobs, at a time
+NOTHING_LEFT = "nothing of this is dead any more: somebody has replayed or dropped it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,20 @@ def read_filter(fields: Mapping[str, str]) -> tuple[Filter, list[str]]:
     return Filter(handler or None, error or None, length, kind if is_known else None, cause or None), wrong
 
 
+def meant(fields: Mapping[str, str]) -> Filter:
+    """Return which jobs a form means, of which somebody is to do something: never all, because nothing is filled in.
+
+    Raises:
+        ImpossibleError: a field is wrong, or none is filled in.
+    """
+    wanted, wrong = read_filter(fields)
+    if wrong:
+        raise ImpossibleError("; ".join(wrong))
+    if wanted.is_empty:
+        raise ImpossibleError("say which jobs: a handler, an error, a time or a type")
+    return wanted
+
+
 class Seen(NamedTuple):
     """A job as it was seen; what is done with it is done only if it is still so."""
 
@@ -91,7 +106,6 @@ class Seen(NamedTuple):
     handler: str
     account: AccountId
     event: int
-    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,109 +197,43 @@ async def waiting(db: Database, wanted: Filter) -> list[Group]:
 
 async def chosen(db: Database, wanted: Filter, *, limit: int | None = None) -> list[Seen]:
     """Return the dead jobs that are meant, the oldest first: at most `limit`, or all of them if that is None."""
-    return sorted(await _seen(db, wanted, query("inbox/dead_jobs")))[:limit]
+    return (await _seen(db, wanted, "dead", query("inbox/dead_jobs")))[:limit]
 
 
 async def orphaned(db: Database, wanted: Filter, *, known: Collection[str]) -> list[Seen]:
     """Return the pending jobs that are meant, of handlers that are not `known`, the oldest first."""
-    return sorted(await _seen(db, wanted, query("inbox/orphaned_jobs"), list(known)))
+    return await _seen(db, wanted, "pending", query("inbox/orphaned_jobs"), list(known))
 
 
-async def droppable(db: Database, event: str | None, wanted: Filter, *, known: Collection[str]) -> list[Seen]:
-    """Return the jobs that can be dropped: dead ones, and pending ones of handlers that are not `known`.
-
-    They are those of an event, by its name, or all that are meant; of an event, only the handler matters. A webhook
-    that came late has the jobs of the event that it came for.
-
-    Raises:
-        ImpossibleError: the name means no event, or several.
-    """
-    if event is None:
-        return [*await chosen(db, wanted), *await orphaned(db, wanted, known=known)]
-    found = await lookup.with_jobs(db, await lookup.one(db, event))
-    account = AccountId(found.source, found.api_url, found.account)
-    return [
-        Seen(job.id, job.attempt, job.state, job.handler, account, found.key, found.received_at)
-        for job in found.jobs
-        if wanted.handler in (None, job.handler)
-        and (job.state == "dead" or (job.state == "pending" and job.handler not in known))
-    ]
+async def came(db: Database, jobs: Sequence[Seen]) -> tuple[datetime, datetime] | None:
+    """Return when the first and the last event of jobs came: the keys of events grow with time. None: there is none."""
+    keys = [job.event for job in jobs]
+    ends = [min(keys), max(keys)] if keys else []
+    times = [row["received_at"] for row in await db.fetch(query("inbox/name_events"), ends)]
+    return (min(times), max(times)) if times else None
 
 
-def without_own_work(found: Sequence[Seen]) -> list[Seen]:
-    """Return jobs without those of submissions, which would be left without an end.
-
-    Raises:
-        ImpossibleError: there are no others.
-    """
-    others = [job for job in found if job.handler != SUBMISSIONS]
-    if found and not others:
-        raise ImpossibleError(of_own_work(len(found)))
-    return others
-
-
-def of_own_work(number: int) -> str:
-    """Return why so many jobs of submissions are not dropped, and what can be done instead."""
-    whose = f"{number} {'job' if number == 1 else 'jobs'} of submissions"
-    return (
-        f"{whose} cannot be dropped, because the submissions would never end: `receiver resolve` says what becomes of "
-        "one, and `receiver replay` runs its job again"
-    )
+async def _seen(db: Database, wanted: Filter, state: str, statement: str, *more: object) -> list[Seen]:
+    """Return the jobs of a statement that are meant, the oldest first. There can be a million."""
+    found, is_about = list[Seen](), lru_cache(maxsize=100)(wanted.is_about)  # of many jobs the error is the same
+    async for rows in _some(db, statement, *wanted.columns, *more, at_a_time=STRETCHES):
+        for source, api_url, account, handler, *stretch in rows:
+            whose = AccountId(source, api_url, account)
+            found += [
+                Seen(job, attempt, state, handler, whose, event)
+                for job, attempt, event, error in zip(*stretch, strict=True)
+                if is_about(error)
+            ]
+    return sorted(found, key=attrgetter("id"))
 
 
-async def drop(
-    db: Database, jobs: Sequence[Seen], *, by: str, reason: str | None, show: Callable[[int], None] = lambda _: None
-) -> list[int]:
-    """Drop jobs that are still as they were seen; return the ids of those dropped.
-
-    Each statement drops some of them, and `show` is told how many have been looked at.
-
-    Raises:
-        ImpossibleError: the reason is too long.
-    """
-    require_short(reason)
-    dropped = list[int]()
-    for first in range(0, len(jobs), AT_ONCE):
-        part = jobs[first : first + AT_ONCE]
-        rows = await db.fetch(
-            query("inbox/drop_jobs"), [job.id for job in part], [job.attempt for job in part],
-            [job.state for job in part], by, reason,
-        )  # fmt: skip
-        dropped += [row["id"] for row in rows]
-        show(first + len(part))
-    return dropped
-
-
-def require_short(reason: str | None) -> None:
-    """Refuse a reason that is too long: each of the jobs keeps it.
-
-    Raises:
-        ImpossibleError: it is.
-    """
-    if reason is not None and len(reason) > REASON:
-        raise ImpossibleError(f"a reason has at most {REASON} characters, and this one has {len(reason):,}: shorten it")
-
-
-async def _seen(db: Database, wanted: Filter, statement: str, *more: object) -> list[Seen]:
-    """Return the jobs of a statement that are meant. There can be a million, so what repeats is kept once."""
-    accounts, found = dict[AccountId, AccountId](), list[Seen]()
-    async for rows in _some(db, statement, *wanted.columns, *more):
-        for row in rows:
-            if wanted.is_about(row["error"]):
-                account = AccountId(row["source"], row["api_url"], row["account"])
-                seen = Seen(
-                    row["id"], row["attempt"], sys.intern(row["state"]), sys.intern(row["handler"]),
-                    accounts.setdefault(account, account), row["event"], row["received_at"],
-                )  # fmt: skip
-                found.append(seen)
-    return found
-
-
-async def _some(db: Database, statement: str, *given: object) -> AsyncIterator[list[asyncpg.Record]]:
+async def _some(
+    db: Database, statement: str, *given: object, at_a_time: int = AT_A_TIME
+) -> AsyncIterator[list[asyncpg.Record]]:
     """Yield the rows of a statement, some at a time. One at a time takes twice as long."""
     async with acquired(db) as connection, connection.transaction():
         cursor = await connection.cursor(statement, *given)
-        while rows := await cursor.fetch(AT_A_TIME):
+        while rows := await cursor.fetch(at_a_time):
             yield rows
 
 

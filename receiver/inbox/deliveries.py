@@ -25,7 +25,8 @@ class Delivery:
         handlers: the names of the handlers that want it. They get no job if it cannot be read.
         account: the account whose key signed it.
         callback_for: the transcription whose callback received it; None if the webhook received it.
-        own: how we know of an event that we wrote ourselves: it is about a submission, or it was never announced to us.
+        own: how we know of an event that we wrote ourselves: it is about a submission, was never announced to us, or
+            is a notice about the service itself.
         seconds_off: how far behind our time the time of its signature was when it came; None if that is not known.
         spooled_at: when it was put into the spool; None if it comes directly.
         traceparent: names its span; None if it is not traced.
@@ -37,7 +38,7 @@ class Delivery:
     handlers: tuple[str, ...] = ()
     account: str = "default"
     callback_for: str | None = None
-    own: Literal["submission", "reconciled"] | None = None
+    own: Literal["submission", "reconciled", "notice"] | None = None
     seconds_off: float | None = None
     spooled_at: datetime | None = None
     traceparent: str | None = None

@@ -90,7 +90,7 @@ class Stored:
 
     Attributes:
         title: that of its transcription, if it tells one.
-        origin: how we know of it: webhook, callback, submission, reconciled.
+        origin: how we know of it: webhook, callback, submission, reconciled, notice.
         same_as: the key of the event that was made because it had not come, and whose jobs are its jobs.
         pruned_at: when its body and its jobs were pruned; None if they are here.
     """

@@ -92,8 +92,8 @@ class Whole:
         return self.event.origin not in SENT
 
     @property
-    def shown(self) -> bytes:
-        """Its body as pages show it: byte for byte as it was signed; of one that is ours, with shortened addresses.
+    def safe_body(self) -> bytes:
+        """Its body, byte for byte as it was signed; of one that is ours, with shortened addresses.
 
         User, password and query of a recording's address can be all that is needed to fetch it.
         """

@@ -20,10 +20,10 @@ from receiver.inbox.listing import Stored
 
 LIMIT = 50
 SECONDS = 0.4
-STRETCH = 10_000  # keys that one statement looks at
-JOBS_AN_EVENT = (
-    2  # so many jobs are read for each event of a page, because an event can have several of a queue's state
-)
+STRETCH, LONGEST = 10_000, 80_000  # keys that one statement looks at: at first, and at most
+QUICK_SECONDS = 0.02  # a stretch that took less is followed by one twice as long
+# So many jobs are read for each event of a page, because an event can have several of a queue's state.
+JOBS_AN_EVENT = 2
 _SINCE_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 _WRITTEN = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,17}))?")
 
@@ -45,21 +45,29 @@ class Page:
 
 def written(place: Place) -> str:
     """Return a place as it stands in a URL."""
-    if place.at is None:
-        return str(place.key)
-    return f"{place.key}-{(place.at - _SINCE_1970) // timedelta(microseconds=1)}"
+    return str(place.key) if place.at is None else f"{place.key}-{written_time(place.at)}"
 
 
 def read_place(text: str) -> Place | None:
     """Return the place that a text names; None if it names none."""
     found = _WRITTEN.fullmatch(text)
-    if found is None:
-        return None
+    if found is None or found[2] is None:
+        return None if found is None else Place(int(found[1]))
+    at = read_time(found[2])
+    return None if at is None else Place(int(found[1]), at)
+
+
+def written_time(at: datetime) -> str:
+    """Return the time of a place as it stands in a URL: in microseconds since 1970."""
+    return str((at - _SINCE_1970) // timedelta(microseconds=1))
+
+
+def read_time(digits: str) -> datetime | None:
+    """Return the time that some digits in a URL mean; None if there is no such year."""
     try:
-        at = None if found[2] is None else _SINCE_1970 + timedelta(microseconds=int(found[2]))
+        return _SINCE_1970 + timedelta(microseconds=int(digits))
     except OverflowError:
         return None
-    return Place(int(found[1]), at)
 
 
 async def page(
@@ -83,7 +91,7 @@ async def page(
     if wanted.is_queued:
         return await _of_queues(db, wanted, span, limit)
     if wanted.is_searched:
-        return await _searched(db, wanted, span, limit, lambda: clock() >= end)
+        return await _searched(db, wanted, span, limit, end=end, clock=clock)
     return await _full(db, await filters.rows(db, wanted, span, limit + 1), limit)
 
 
@@ -95,18 +103,22 @@ async def meaning(db: Database, asked: Asked) -> Filter:
     return asked.as_title
 
 
-async def _searched(db: Database, wanted: Filter, span: Span, limit: int, is_over: Callable[[], bool]) -> Page:
+async def _searched(
+    db: Database, wanted: Filter, span: Span, limit: int, *, end: float, clock: Callable[[], float]
+) -> Page:
     """Return a page for which each event must be looked at."""
-    found = list[Row]()
+    found, length = list[Row](), STRETCH
     while True:
-        stretch = await db.fetchrow(query("inbox/stretch"), span.before.key, STRETCH)
+        began = clock()
+        stretch = await db.fetchrow(query("inbox/stretch"), span.before.key, length)
         begins = None if stretch is None or stretch["key"] <= span.first else Place(stretch["key"], stretch["at"])
         part = span if begins is None or begins.at is None else Span(begins.key, begins.at, span.before)
         found += await filters.rows(db, wanted, part, limit + 1 - len(found))
         if begins is None or len(found) > limit:
             return await _full(db, found, limit)
-        span = span._replace(before=begins)
-        if is_over():
+        span, now = span._replace(before=begins), clock()
+        length = min(length * 2, LONGEST) if now - began < QUICK_SECONDS else length
+        if now >= end:
             return Page(await listing.of_keys(db, [row.key for row in found]), begins, begins.at)
 
 

@@ -27,7 +27,7 @@ import asyncpg
 from receiver.database import AWAY, Connection, Database, Pool, query
 from receiver.errors import ImpossibleError
 from receiver.failpoints import Failpoint, reach
-from receiver.inbox.dead import Seen
+from receiver.inbox.dead import NOTHING_LEFT, Filter, Seen
 from receiver.inbox.jobs import COUNTED, nudge
 from receiver.logs.seldom import Heard, Seldom
 
@@ -38,6 +38,7 @@ AT_ONCE = 500  # jobs that one statement moves
 ENOUGH = 1000  # no more are moved while so many of the same replay wait
 EVERY_SECONDS = 1.0
 LOOK_SECONDS = 0.5  # between two looks at how far one is
+HIGHEST = 2**63 - 1  # no id is higher
 
 
 class Advanced(NamedTuple):
@@ -105,10 +106,17 @@ class Replay:
         }
 
 
-async def start(db: Database, jobs: Sequence[Seen], filter: Mapping[str, Any], *, by: str) -> Replay:  # noqa: A002 - the column's name
-    """Begin to replay jobs that were seen dead. `filter` is only shown."""
+async def start(db: Database, jobs: Sequence[Seen], wanted: Filter, *, by: str, limit: int | None = None) -> Replay:
+    """Begin to replay jobs that were seen dead. What was asked for, with the limit of how many, is only shown.
+
+    Raises:
+        ImpossibleError: there are no jobs.
+    """
+    if not jobs:
+        raise ImpossibleError(NOTHING_LEFT)
+    described = json.dumps(wanted.to_json() | ({} if limit is None else {"limit": limit}))
     row = await db.fetchrow(
-        query("inbox/start_replay"), json.dumps(filter), by, [job.id for job in jobs], [job.attempt for job in jobs]
+        query("inbox/start_replay"), described, by, [job.id for job in jobs], [job.attempt for job in jobs]
     )
     assert row is not None, "a row was inserted"
     return _replay(row)
@@ -176,7 +184,7 @@ async def one(db: Database, number: int) -> Replay:
     Raises:
         ImpossibleError: there is none with this id.
     """
-    row = await db.fetchrow(query("inbox/list_replays"), number, 1, COUNTED, None, None)
+    row = await db.fetchrow(query("inbox/list_replays"), min(number, HIGHEST), 1, COUNTED, None, None)
     if row is None:
         raise ImpossibleError(f"there is no bulk replay {number}; `receiver replays` lists them")
     return _replay(row)
@@ -215,7 +223,7 @@ async def resume(db: Database, number: int) -> Replay:
 
 
 async def _steer(db: Database, number: int, from_state: State, to_state: State) -> Replay:
-    steered = await db.fetchval(query("inbox/steer_replay"), number, from_state, to_state)
+    steered = await db.fetchval(query("inbox/steer_replay"), min(number, HIGHEST), from_state, to_state)
     found = await one(db, number)
     if steered is None:
         raise ImpossibleError(f"bulk replay {number} is {found.state}, not {from_state}; `receiver replays` shows it")

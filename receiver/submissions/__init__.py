@@ -8,6 +8,7 @@
 
 drafts/         what a person has handed in to a page, before it is asked for
 moves           the states, and what an error means          records     the rows; looks: what looks have shown
+checking        says each mistake of what was typed by its name
 ids             the ids of submissions                       timing      when a provider is looked at
 foreseen        what transcribe.so tells before it is paid   finding     looks for the work of a lost answer
 resolving       what a person says of a lost answer          results     waits for the end, reads what came

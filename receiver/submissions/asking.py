@@ -4,14 +4,11 @@ typed ──▶ operation_of ──▶ work_of ──▶ recordings_in ──▶
 """
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, cast
-
-from pydantic import BaseModel, ValidationError
+from typing import Any, cast
 
 from receiver.errors import ImpossibleError
 from receiver.logs.redaction import without_query
@@ -19,12 +16,12 @@ from receiver.providers import Source
 from receiver.providers.orders import UNKNOWN_CONTENT, Media, Wishes
 from receiver.settings import Account
 from receiver.submissions import announcing, media, recordings
+from receiver.submissions.checking import MistakesError, checked
 from receiver.submissions.media import CONTENT_TYPES
 from receiver.submissions.moves import IfLost
 from receiver.submissions.records import storable
 
-M = TypeVar("M", bound=BaseModel)
-
+NOT_WITHIN = "not_within"  # the code of a refusal: nobody knows that it costs no more than it may
 TOO_LARGE = 1e9  # for a number of an option; as seconds these are 31 years
 
 
@@ -135,10 +132,11 @@ class Asked:
     def _require_within(self, most: float) -> None:
         estimate = self.estimate
         if estimate is None:
-            raise ImpossibleError(f"{self.price}: nothing was sent")
+            raise ImpossibleError(f"{self.price}: nothing was sent", code=NOT_WITHIN)
         if not (math.isfinite(most) and estimate <= most):
             raise ImpossibleError(
-                f"it would cost about {estimate:g} {self.source.unit}, more than {most:g}: nothing was sent"
+                f"it would cost about {estimate:g} {self.source.unit}, more than {most:g}: nothing was sent",
+                code=NOT_WITHIN,
             )
 
 
@@ -189,12 +187,13 @@ def work_with(
     """Return an operation with its options, and the files that are options. No value names a file of this machine.
 
     Raises:
-        ImpossibleError: as for `wishes_of`, or an option takes no file, or is none.
+        MistakesError: as for `wishes_of`, or an option takes no file, or is none.
     """
     kind = source.operations[operation]
     for name, value in given:
         if value.startswith("@") and name in kind.files:
-            raise ImpossibleError(f"{source.name}, {operation}: {name} is a file or its id, so it cannot be {value}")
+            wrong = f"{name} is a file or its id, so it cannot be {value}"
+            raise MistakesError(f"{source.name}, {operation}: {wrong}", {name: wrong})
     for name, file in files.items():
         _require_file(source, operation, name, f"@{file.name}")
     said = [*given, *((name, f"@{file.name}") for name, file in files.items())]
@@ -203,14 +202,15 @@ def work_with(
 
 def _require_file(source: type[Source], operation: str, name: str, value: str) -> None:
     if name not in source.operations[operation].files:
-        raise ImpossibleError(f"{source.name}, {operation}: {name} takes no file, so its value cannot be {value}")
+        said = f"{name} takes no file, so its value cannot be {value}"
+        raise MistakesError(f"{source.name}, {operation}: {said}", {name: said})
 
 
 def wishes_of(source: type[Source], operation: str, given: Sequence[tuple[str, str]]) -> Wishes:
     """Return the options of an operation, by names and values as typed. A name that is given twice is a list.
 
     Raises:
-        ImpossibleError: an option does not exist, or is out of its range. The message names all mistakes.
+        MistakesError: an option does not exist, or is out of its range. The message names all mistakes.
     """
     typed = dict[str, Any]()
     for name, value in given:
@@ -223,13 +223,19 @@ def options_of(source: type[Source], operation: str, given: Mapping[str, Any]) -
     """Return the options of an operation, by names and values.
 
     Raises:
-        ImpossibleError: as for `wishes_of`.
+        MistakesError: as for `wishes_of`.
     """
-    if any(storable(said) != said for said in _texts(given)):
-        raise ImpossibleError(f"{source.name}, {operation}: an option has a character that cannot be kept, such as NUL")
-    found = checked(source.operations[operation], given, of=f"{source.name}, {operation}")
-    if any(isinstance(value, int | float) and not abs(value) < TOO_LARGE for value in found.to_json().values()):
-        raise ImpossibleError(f"{source.name}, {operation}: a number of the options is too large")
+    of = f"{source.name}, {operation}"
+    odd = [name for name, value in given.items() if any(storable(said) != said for said in _texts((name, value)))]
+    if odd:
+        said = "an option has a character that cannot be kept, such as NUL"
+        raise MistakesError(f"{of}: {said}", dict.fromkeys(odd, said))
+    found = checked(source.operations[operation], given, of=of)
+    numbers = {name: value for name, value in found.to_json().items() if isinstance(value, int | float)}
+    large = [name for name, value in numbers.items() if not abs(value) < TOO_LARGE]
+    if large:
+        said = "a number of the options is too large"
+        raise MistakesError(f"{of}: {said}", dict.fromkeys(large, said))
     return found
 
 
@@ -243,34 +249,6 @@ def _texts(value: object) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for one in value:
             yield from _texts(one)
-
-
-def checked(kind: type[M], given: Mapping[str, Any], *, of: str, called: str = "option") -> M:
-    """Return values as a model.
-
-    Args:
-        kind: the model.
-        given: the values, by name.
-        of: what they belong to, for the message.
-        called: what one of them is called there.
-
-    Raises:
-        ImpossibleError: a name does not exist, or a value is out of its range. The message names all mistakes.
-    """
-    try:
-        return kind.model_validate(given)
-    except ValidationError as exc:
-        wrong = [_mistake(kind, called, found["loc"], found["type"], found["msg"]) for found in exc.errors()]
-        raise ImpossibleError(f"{of}: {'; '.join(wrong)}") from None
-
-
-def _mistake(kind: type[BaseModel], called: str, where: tuple[int | str, ...], what: str, said: str) -> str:
-    name = str(where[0]) if where else f"{called}s"
-    if what == "extra_forbidden":
-        return f"there is no {called} {name}; there are {', '.join(kind.model_fields)}"
-    if what == "missing":
-        return f"{name} is required"
-    return f"{name}: {re.sub('^(Input|String) should', 'must', said.removeprefix('Value error, '))}"
 
 
 def recordings_in(typed: Sequence[str]) -> list[str]:

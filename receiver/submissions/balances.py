@@ -14,6 +14,7 @@ from receiver.database import AWAY, Database, Pool, query
 from receiver.errors import ImpossibleError, ProviderError, RateLimited, StoreUnavailableError, Unauthenticated
 from receiver.events import AccountId
 from receiver.providers import Source
+from receiver.submissions.costs import amount
 from receiver.submissions.records import storable
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class Balance:
         """The balance in words."""
         if self.balance is None:
             return "nobody knows what is left" if self.trouble is None else f"nobody knows what is left: {self.trouble}"
-        return f"{f'{self.balance:,.2f} {self.unit}'.rstrip()} left"
+        return f"{f'{amount(self.balance)} {self.unit}'.rstrip()} left"
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON."""

@@ -6,11 +6,12 @@ provider has not told, and those of which nobody knows whether they were made.
 
 import csv
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple
 
 from receiver.database import Connection, Database, query
 
@@ -18,6 +19,8 @@ By = Literal["day", "account", "pipeline", "title", "operation"]
 
 NONE = {"pipeline": "(the default pipeline)", "title": "(no title)"}
 AT_ONCE = 1000  # parts that are fetched for a table
+MOST_PARTS = 200  # of a unit that are listed
+MOST_BARS = 365
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet would compute begins with one of these
 
 
@@ -51,23 +54,23 @@ class Cost:
     @property
     def said(self) -> str:
         """The amount with at least two and at most four digits after the point; a dash if none is told."""
-        return "-" if self.charges == self.untold else f"{self.amount:,.4f}".removesuffix("00")
+        return "-" if self.charges == self.untold else amount(self.amount)
 
     @property
     def counts(self) -> str:
         """How many charges there are, in words."""
-        perhaps = f", perhaps {self.perhaps} more" if self.perhaps else ""
-        return f"{self.charges} charge{'' if self.charges == 1 else 's'}{perhaps}"
+        perhaps = f", perhaps {self.perhaps:,} more" if self.perhaps else ""
+        return f"{self.charges:,} charge{'' if self.charges == 1 else 's'}{perhaps}"
 
     @property
     def missing(self) -> list[str]:
         """What the amount does not include, a sentence each."""
         found = []
         if self.untold:
-            found.append(f"not included: {self.untold} whose amount the provider does not tell")
+            found.append(f"not included: {self.untold:,} whose amount the provider does not tell")
         if self.perhaps:
             found.append(
-                f"not included: {self.perhaps} of which nobody knows whether they were charged: the answer was lost, "
+                f"not included: {self.perhaps:,} of which nobody knows whether they were charged: the answer was lost, "
                 "or they failed; `receiver submissions --state unknown` shows those that wait for you"
             )
         return found
@@ -106,9 +109,49 @@ class Costs:
         return found
 
 
+class Unit(NamedTuple):
+    """The charges in one unit.
+
+    Attributes:
+        name: of the unit; empty if the provider names none.
+        total: all of them.
+        listed: the parts that a page lists: days from the newest, all else from the largest.
+        others: all other parts together; None if every part is listed.
+        bars: the amounts as a chart shows them; each day has one.
+    """
+
+    name: str
+    total: Cost
+    listed: Sequence[Cost]
+    others: Cost | None
+    bars: Sequence[float]
+
+
+def amount(value: Decimal | float) -> str:
+    """Return an amount of money or credits, with at least two and at most four digits after the point."""
+    return f"{value:,.4f}".removesuffix("00")
+
+
 def total(parts: Sequence[Cost]) -> Cost:
     """Return some charges of one unit together."""
     return sum(parts[1:], parts[0])
+
+
+def unit(name: str, parts: Sequence[Cost], by: By) -> Unit:
+    """Return the charges in one unit, of all its parts."""
+    shown = parts[::-1] if by == "day" else parts
+    others = total(shown[MOST_PARTS:]) if len(shown) > MOST_PARTS else None
+    bars = list(_days(parts))[-MOST_BARS:] if by == "day" else [float(part.amount) for part in parts[:MOST_PARTS]]
+    return Unit(name, total(parts), shown[:MOST_PARTS], others, bars)
+
+
+def _days(parts: Sequence[Cost]) -> Iterator[float]:
+    """Yield the amount of each day from the first to the last, with 0 for those without a charge."""
+    for part, after in pairwise([*parts, None]):
+        assert part is not None, "None is the last"
+        yield float(part.amount)
+        between = 1 if after is None else (date.fromisoformat(after.part) - date.fromisoformat(part.part)).days
+        yield from [0.0] * (between - 1)
 
 
 async def of(db: Database, since: timedelta, by: By, *, newest: int | None = None) -> Costs:

@@ -1,6 +1,7 @@
 """From what is asked for to a submission that a worker can carry out.
 
-    Asked ──▶ asked for before? ──▶ intended ──▶ uploaded, with its job
+    Asked ──▶ asked for before? ──▶ refused? ──▶ intended ──▶ uploaded, with its job
+                    │                  └── nothing is written
                     └── that submission; nothing is sent
 
 Whoever asks for the same again means the same submission: from any folder, and on any machine with the same database.
@@ -52,9 +53,12 @@ async def submit(
     """
     wanted = _wanted(asked, await asyncio.to_thread(_digest, asked))
     async with db.acquire() as connection, connection.transaction():
+        known, _ = await _known(connection, asked, wanted)
+    if known is None or known.state is State.INTENDED:
+        await foreseen.require_wanted(client, asked)  # what is refused leaves no row: it would look like work under way
+    async with db.acquire() as connection, connection.transaction():
         found, is_new = await _row(connection, asked, wanted)
     if found.state is State.INTENDED:
-        await foreseen.require_wanted(client, asked)
         found = await _hand_over(client, db, found, _Sends(asked, shelf, sending))
     return found, is_new
 
@@ -133,19 +137,28 @@ async def _row(connection: Connection, asked: Asked, wanted: Wanted) -> tuple[Su
 
 async def _meant(connection: Connection, asked: Asked, wanted: Wanted) -> tuple[Submission, bool]:
     """Return the submission that is meant, and whether it was written now."""
-    if asked.terms.idempotency_key is not None:
-        return await _keyed(connection, wanted, asked.terms.idempotency_key)
-    before = await records.same(connection, wanted.account, wanted.asked)
-    if before and (not asked.terms.again or before[0].state is State.INTENDED):
-        return before[0], False
-    new = await records.intend(connection, wanted, f"{wanted.asked}-{len(before) + 1}")
+    known, key = await _known(connection, asked, wanted)
+    if known is not None:
+        return known, False
+    new = await records.intend(connection, wanted, key)
     if new is not None:
         return new, True
+    if asked.terms.idempotency_key is not None:
+        raise _key_used()
     return (await records.same(connection, wanted.account, wanted.asked))[0], False  # somebody was faster
 
 
-async def _keyed(connection: Connection, wanted: Wanted, key: str) -> tuple[Submission, bool]:
-    """Return the submission under a caller's key, and whether it was written now.
+async def _known(connection: Connection, asked: Asked, wanted: Wanted) -> tuple[Submission | None, str]:
+    """Return the submission that is meant if there is one, and the key of a new one. Nothing is written."""
+    if asked.terms.idempotency_key is not None:
+        return await _keyed(connection, wanted, asked.terms.idempotency_key), asked.terms.idempotency_key
+    before = await records.same(connection, wanted.account, wanted.asked)
+    is_meant = before and (not asked.terms.again or before[0].state is State.INTENDED)
+    return before[0] if is_meant else None, f"{wanted.asked}-{len(before) + 1}"
+
+
+async def _keyed(connection: Connection, wanted: Wanted, key: str) -> Submission | None:
+    """Return the submission under a caller's key, which is locked until the transaction ends; None if there is none.
 
     A caller's key counts for all accounts. Otherwise the same key with another account would pay a second time.
     """
@@ -155,11 +168,14 @@ async def _keyed(connection: Connection, wanted: Wanted, key: str) -> tuple[Subm
         if (one.asked, one.if_lost) == (wanted.asked, wanted.if_lost):
             if one.state is not State.INTENDED and one.max_charge != wanted.max_charge:
                 break
-            return one, False
-    new = None if before else await records.intend(connection, wanted, key)
-    if new is None:
-        raise ImpossibleError("this key was used for something else: take another one", code="key_used")
-    return new, True
+            return one
+    if before:
+        raise _key_used()
+    return None
+
+
+def _key_used() -> ImpossibleError:
+    return ImpossibleError("this key was used for something else: take another one", code="key_used")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,12 @@ from receiver.inbox import filters, jobs
 from receiver.submissions import ids
 from receiver.submissions.moves import FROM, OVER, IfLost, State
 
+SHOWN = (
+    "id", "source", "account", "operation", "recording", "title", "state", "if_lost", "remote_id", "paid_tries",
+    "permitted_tries", "duration_seconds", "said", "progress", "charged", "unit", "balance_before", "error", "options",
+    "created_at", "sent_at", "accepted_at", "ended_at", "seen_at", "look_at", "overdue_at",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -124,16 +130,9 @@ class Submission:
         return self.paid_tries < self.permitted_tries
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields that `--json` prints."""
-        moments = ("created_at", "sent_at", "accepted_at", "ended_at", "seen_at", "look_at", "overdue_at")
-        shown = (
-            "id", "source", "account", "operation", "recording", "title", "state", "if_lost", "remote_id", "paid_tries",
-            "permitted_tries", "duration_seconds", "said", "progress", "charged", "unit", "balance_before", "error",
-        )  # fmt: skip
-        times = {name: getattr(self, name) for name in moments}
-        return {name: getattr(self, name) for name in shown} | {"options": self.options} | {
-            name: None if at is None else at.isoformat() for name, at in times.items()
-        }  # fmt: skip
+        """Return the fields that `--json` prints: those of `SHOWN`."""
+        found = {name: getattr(self, name) for name in SHOWN}
+        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +163,9 @@ class Change:
 async def intend(db: Database, wanted: Wanted, caller_key: str) -> Submission | None:
     """Write down a new submission; return None if the account has one under this key."""
     row = await db.fetchrow(
-        query("submissions/intend_submission"), ids.new(), *wanted.account, wanted.key_fingerprint,
-        wanted.operation, json.dumps(wanted.wishes), wanted.recording, wanted.url, wanted.title,
-        wanted.duration_seconds, wanted.bytes, caller_key, wanted.asked, wanted.if_lost,
-        wanted.permitted, wanted.unit or None, json.dumps(wanted.files),
+        query("submissions/intend_submission"), ids.new(), *wanted.account, wanted.key_fingerprint, wanted.operation,
+        json.dumps(wanted.wishes), wanted.recording, wanted.url, wanted.title, wanted.duration_seconds, wanted.bytes,
+        caller_key, wanted.asked, wanted.if_lost, wanted.permitted, wanted.unit or None, json.dumps(wanted.files),
         wanted.max_charge,
     )  # fmt: skip
     return None if row is None else from_row(row)
@@ -185,8 +183,9 @@ async def keep_terms(db: Database, submission: str, wanted: Wanted, *, callback_
 
 
 async def find(db: Database, submission: str) -> Submission | None:
-    """Return a submission by its id."""
-    row = await db.fetchrow(query("submissions/find_submission"), submission)
+    """Return a submission by its id; None if there is none, or no id can be like that."""
+    is_id = storable(submission) == submission
+    row = await db.fetchrow(query("submissions/find_submission"), submission) if is_id else None
     return None if row is None else from_row(row)
 
 
@@ -220,18 +219,22 @@ async def same(db: Database, account: AccountId, asked: str) -> list[Submission]
 
 async def recent(
     db: Database, states: Collection[State] | None, limit: int | None, *, title: str | None = None,
-    source: str | None = None, account: str | None = None, since: timedelta | None = None,
-    before: str | None = None,
+    source: str | None = None, account: str | None = None, since: timedelta | None = None, before: str | None = None,
 ) -> list[Submission]:  # fmt: skip
-    """Return submissions, newest first: in states, with a part of a title, within a time, before one; None is any."""
+    """Return submissions, newest first: in states, with a part of a title, within a time, before one; None is any.
+
+    Raises:
+        ImpossibleError: a text cannot be looked for, or `before` is no id of a submission.
+    """
+    if any(storable(text) != text for text in (title, source, account)) or not (before is None or ids.is_whole(before)):
+        raise ImpossibleError("a text has a character that cannot be looked for, or an id is none of a submission")
     wanted = (list(State if states is None else states), limit, filters.pattern(title), source, account, since, before)
     return [from_row(row) for row in await db.fetch(query("submissions/list_submissions"), *wanted)]
 
 
 async def states(db: Database, submissions: Collection[str]) -> dict[str, State]:
     """Return the state of each submission that there is."""
-    rows = await db.fetch(query("submissions/states"), list(submissions))
-    return {row["id"]: State(row["state"]) for row in rows}
+    return {one: State(state) for one, state in await db.fetch(query("submissions/states"), list(submissions))}
 
 
 async def keep_upload(db: Database, submission: str, notes: Mapping[str, Any]) -> None:
@@ -261,10 +264,9 @@ async def move(
     given = change or Change()
     allowed = FROM[to] if only_from is None else FROM[to] & frozenset(only_from)
     row = await db.fetchrow(
-        query("submissions/move_submission"), submission, to, sorted(allowed), tries,
-        given.tries, given.permitted, given.remote_file, given.remote_file_expires_at, given.remote_id,
-        storable(given.said),
-        given.charged, storable(given.error), given.look_after, given.bytes, given.balance_before,
+        query("submissions/move_submission"), submission, to, sorted(allowed), tries, given.tries, given.permitted,
+        given.remote_file, given.remote_file_expires_at, given.remote_id, storable(given.said), given.charged,
+        storable(given.error), given.look_after, given.bytes, given.balance_before,
     )  # fmt: skip
     return None if row is None else from_row(row)
 

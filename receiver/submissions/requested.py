@@ -15,6 +15,7 @@ from receiver.providers import Source
 from receiver.settings import Account
 from receiver.submissions import asking, recordings
 from receiver.submissions.asking import Asked, Terms, Work
+from receiver.submissions.checking import checked
 from receiver.submissions.moves import IfLost
 from receiver.submissions.resolving import Action
 
@@ -28,7 +29,9 @@ class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
-class _Wanted(_Body):
+class Requested(_Body):
+    """What a program asks for. `options` are those of the operation, in the provider's words."""
+
     provider: str
     account: str = DEFAULT_ACCOUNT
     operation: str | None = None
@@ -53,7 +56,7 @@ def asked(raw: bytes, key: str, account_of: AccountOf, sources: Sequence[type[So
     """
     if not _KEY.fullmatch(key):
         raise ImpossibleError("the header Idempotency-Key must have 1 to 200 visible ASCII characters")
-    wanted = asking.checked(_Wanted, _document(raw), of="the body", called="field")
+    wanted = checked(Requested, _document(raw), of="the body", called="field")
     known = {source.name: source for source in sources if source.operations}
     source = known.get(wanted.provider)
     if source is None:
@@ -71,7 +74,7 @@ def resolution(raw: bytes) -> Resolution:
     Raises:
         ImpossibleError: it is not what it must be.
     """
-    found = asking.checked(Resolution, _document(raw), of="the body", called="field")
+    found = checked(Resolution, _document(raw), of="the body", called="field")
     if (found.action == "found") != (found.remote_id is not None):
         raise ImpossibleError("the body: the action found, and no other, needs a remote_id")
     return found

@@ -34,8 +34,7 @@ async def resolve(connection: Connection, submission: str, action: Action, remot
         case "give_up":
             return await give_up(connection, submission)
         case "found":
-            assert remote_id is not None
-            return await found(connection, submission, remote_id)
+            return await found(connection, submission, remote_id or "")
 
 
 async def again(connection: Connection, submission: str) -> Submission:
@@ -63,6 +62,8 @@ async def found(connection: Connection, submission: str, remote_id: str) -> Subm
         ImpossibleError: as for `again`; or another submission has this work; or no work can have this id; or the
             provider answers with the result, so that there is nothing to look at.
     """
+    if not (remote_id and remote_id.isprintable()):
+        raise ImpossibleError("say which work it became: give the provider's id of it")
     known = await records.known(connection, submission)
     source = by_name(known.source)
     if source is not None and not can_be_found(known):

@@ -189,7 +189,7 @@ async def stored_subtitles(db: Pool, submission: str) -> tuple[Submission, bytes
     files = [file.name for file in await artifacts.of(db, known.id)]
     if (source.text_in(known.operation, files) or "").lower().endswith(".srt"):
         return known, answer  # it is the text of this file
-    return known, subtitles.srt(source.transcript(known.operation, answer)).encode()
+    return known, subtitles.srt(source.transcript(known.operation, answer), cues="provider").encode()
 
 
 async def _answered(db: Pool, submission: str) -> tuple[Submission, type[Source], bytes]:

@@ -39,7 +39,7 @@ MOST_LISTED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """The folder with the files. `most` is the largest size of a file that is fetched, in bytes."""
+    """The folder with the files. `most` is a size in bytes: of a file that is fetched, or of all files of a draft."""
 
     place: Path
     most: int

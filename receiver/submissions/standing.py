@@ -14,6 +14,7 @@ from receiver.providers import Source, by_name
 from receiver.providers.opening import open_client
 from receiver.settings import Account
 from receiver.submissions import counts
+from receiver.submissions.costs import amount
 from receiver.submissions.counts import Waiting
 
 AT_ONCE = 4
@@ -48,7 +49,7 @@ class Standing:
         """The balance in words."""
         if self.trouble is not None:
             return f"no answer: {self.trouble}"
-        return "not tried" if self.balance is None else f"{self.balance:,.2f} {self.kind.unit}".rstrip()
+        return "not tried" if self.balance is None else f"{amount(self.balance)} {self.kind.unit}".rstrip()
 
     def to_json(self) -> dict[str, Any]:
         """Return what is known, as JSON."""

@@ -3,7 +3,8 @@
     sub_…             ──▶ the subtitles that its provider made, or else made of its transcript ──┐
     transcribe.so/ID  ──▶ made of the archive's transcript, or of the provider's ────────────────┴──▶ TITLE.srt
 
-The same transcript is the same file on every machine, so what is asked of it is the same submission.
+The same transcript is the same file on every machine, so what is asked of it is the same submission. It has a cue for
+each segment, so that what comes back has the segments' times.
 """
 
 import asyncio
@@ -88,7 +89,7 @@ async def _of_transcribe_so(db: Pool, url: str, reader: Account, number: str) ->
     """Return the title of a transcription of transcribe.so, and its subtitles."""
     async with open_client(TranscribeSo, reader, url) as provider:
         found = await content.transcript(Archive(provider, db), number)
-    return found.title, subtitles.srt(found).encode()
+    return found.title, subtitles.srt(found, cues="provider").encode()
 
 
 def _plain(title: str) -> str:

@@ -20,6 +20,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests.processes import WAIT_SECONDS
+
 __all__ = [
     "DESK",
     "PHONE",
@@ -41,7 +43,7 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 )  # fmt: skip
-WAIT_MILLISECONDS = 20_000
+WAIT_MILLISECONDS = 1000 * WAIT_SECONDS  # a busy machine is slow, and what is there is not waited for
 expect.set_options(timeout=WAIT_MILLISECONDS)
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 900}

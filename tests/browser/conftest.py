@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tests.browser.axe import Axe
     from tests.browser.chromium import Watched
 
-SECONDS = 120  # for a test, and for everything to start
 VERSIONS = pytest.StashKey[list[str]]()
 
 
@@ -34,8 +33,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         pictures = [item for item in items if "screenshots" in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=pictures)
         items[:] = [item for item in items if item not in pictures]
-    for item in items:
-        item.add_marker(pytest.mark.timeout(SECONDS))
     items.sort(key=lambda item: ("filled" in getattr(item, "fixturenames", ()), item.path.name == "test_away.py"))
 
 

@@ -13,7 +13,7 @@ import httpx
 from receiver.database.embedded import attach
 from tests.browser import hostile
 from tests.commands import wav
-from tests.processes import Process, Processes, completed, free_port, keepers, servers, sign, until
+from tests.processes import WAIT_SECONDS, Process, Processes, completed, free_port, keepers, servers, sign, until
 
 T = TypeVar("T")
 
@@ -85,7 +85,7 @@ class Fleet:
     def deliver(self, body: bytes, *, secret: bytes | None = None) -> int:
         """Deliver an event; returns the status of the answer."""
         headers = sign(body, secret=self._secret.encode() if secret is None else secret)
-        return httpx.post(f"{self._web}{PATH}", content=body, headers=headers).status_code
+        return httpx.post(f"{self._web}{PATH}", content=body, headers=headers, timeout=WAIT_SECONDS).status_code
 
     def sql(self, statement: str) -> list[Any]:
         """Run a statement on the database; returns its rows."""
@@ -94,7 +94,7 @@ class Fleet:
     @contextmanager
     def signed_in(self, token: str = TOKEN) -> Iterator[httpx.Client]:
         """Yield a client that is signed in by a token."""
-        with httpx.Client(base_url=self.url, headers={"Sec-Fetch-Site": "same-origin"}, timeout=30) as http:
+        with httpx.Client(base_url=self.url, headers={"Sec-Fetch-Site": "same-origin"}, timeout=WAIT_SECONDS) as http:
             assert http.post("/sign-in", data={"token": token}).status_code == httpx.codes.SEE_OTHER
             yield http
 

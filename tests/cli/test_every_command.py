@@ -234,7 +234,9 @@ def test_blanks_around_an_id_are_nothing() -> None:
         (name, argument.process_value(click.Context(command), " 4821\u00a0\n"))
         for name, command in main.commands.items()
         for argument in command.params
-        if isinstance(argument, click.Argument) and argument.name not in ("recording", "file", "typed", "name", "words")
+        if isinstance(argument, click.Argument)
+        and not isinstance(argument.type, click.Choice)
+        and argument.name not in ("recording", "file", "typed", "name", "words")
     ]
     names = (
         "artifacts", "delete", "drop", "events", "jobs", "replay", "resolve", "retire-secret", "retry", "show",

@@ -233,6 +233,18 @@ def test_an_id_that_two_sources_use_must_be_said_in_full(shared: Processes) -> N
     assert base64.b64decode(json.loads(shared.run_inside("show", "b/evt_1", "--json").stdout)["raw"]) == b"b"
 
 
+def test_a_notice_is_shown_as_ours(shared: Processes) -> None:
+    body = {"id": "evt_dead_1", "event": "receiver.dead", "data": {"dead": {"handler": "files", "jobs": 2}}}
+    shared.sql(
+        "insert into receiver.events (source, event_id, api_url, type, raw, secret_fingerprint, origin) values "
+        f"('transcribe.so', 'evt_dead_1', 'x', 'receiver.dead', convert_to('{json.dumps(body)}', 'UTF8'), '', 'notice')"
+    )
+    assert "receiver.dead            evt_dead_1  no handler\n" in shared.run_inside("events").stdout
+    shown = shared.run_inside("show", "evt_dead_1").stdout
+    assert "  of transcribe.so, account default, at x; we wrote it about this service\n" in shown
+    assert '"handler": "files"' in shown
+
+
 def test_handlers_lists_what_is_found(shared: Processes) -> None:
     found = json.loads(shared.run("handlers", "--json").stdout)
     assert [(h["name"], h["patterns"], h["sources"]) for h in found] == [

@@ -44,6 +44,21 @@ def test_a_sandbox_leaves_nothing_of_a_real_provider() -> None:
     assert sorted(simulation.gone) == sorted(REAL)
 
 
+def test_a_sandbox_leaves_out_the_ready_made_handlers_of_the_file() -> None:
+    Path(".env").write_text(
+        "RECEIVER_NOTIFY=ntfy://real\nRECEIVER_FORWARD_SHOP=https://real\nRECEIVER_FILES=\nPORT=8001\n"
+    )
+    Path(".env").chmod(0o600)
+    os.environ["RECEIVER_PUBLISH"] = "nats://here/EVENTS"
+    environment.enter()
+    simulation = simulate("http://127.0.0.1:9000")
+    assert list(simulation.left_out) == ["RECEIVER_NOTIFY", "RECEIVER_FORWARD_SHOP"]
+    assert not {"RECEIVER_NOTIFY", "RECEIVER_FORWARD_SHOP"} & set(os.environ)
+    assert (os.environ["RECEIVER_PUBLISH"], os.environ["PORT"]) == ("nats://here/EVENTS", "8001")
+    line = simulation.export_line(settings.load(), "http://here", os.environ)
+    assert line.endswith(" RECEIVER_FORWARD_SHOP= RECEIVER_NOTIFY=")
+
+
 def test_the_export_line_says_all_that_another_terminal_needs() -> None:
     os.environ.update(
         {"HOST": "0.0.0.0", "PORT": "8001", "RECEIVER_DATA_DIR": "my data", "TRANSCRIBE_WEBHOOK_SECRET_FILE": "/real",  # noqa: S104

@@ -37,7 +37,7 @@ def test_a_transcript_is_submitted_for_translation_and_the_same_again_is_the_sam
     other = ours.good("submit", EXAMPLE, *TRANSLATE, "-o", "target_language=fr")
     assert other != ran.stdout
     written = tmp_path / "other name.srt"
-    written.write_text(ours.good("transcript", "4821", "--format", "srt"))
+    written.write_text(ours.good("transcript", "4821", "--format", "srt", "--cues", "provider"))
     assert ours.good("submit", written, *GERMAN) == ran.stdout, "the content decides"
 
 

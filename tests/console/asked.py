@@ -91,7 +91,9 @@ class Asked:
 
     async def operator(self) -> Person:
         """Return somebody who has opened a link on this machine."""
-        return await self._by_link(self.nobody())
+        person = self.nobody()
+        assert (await person.get((await self.console.access()).link(""))).status_code == 200
+        return person
 
     async def reader(self) -> Person:
         """Return somebody who may look only."""
@@ -102,11 +104,6 @@ class Asked:
         person = self.nobody(base=ELSEWHERE, client="203.0.113.7", **{"X-Forwarded-Proto": "https"})
         answer = await person.submit(access.PATH, token=token)
         assert answer.status_code == 303, answer.text
-        return person
-
-    async def _by_link(self, person: Person) -> Person:
-        link = (await self.console.access()).link("")
-        assert (await person.get(link)).status_code == 200
         return person
 
     async def close(self) -> None:

@@ -14,5 +14,4 @@ def test_the_largest_is_as_high_as_the_chart() -> None:
 def test_what_is_more_than_nothing_can_be_seen() -> None:
     assert bars([1, 1_000_000])[0].height == 1
     assert [bar.height for bar in bars([0, -1])] == [0, 0]
-    assert bars([1], most=2)[0].height == HEIGHT / 2
     assert bars([]) == []

@@ -10,9 +10,9 @@ from receiver.console import errors
 from receiver.console.access import Role
 from receiver.console.app import application
 from receiver.console.routes import ROUTES, Entry
-from receiver.console.state import Console
+from receiver.console.state import Console, NotBegunError
 from receiver.database import Connection, Pool
-from receiver.errors import ImpossibleError
+from receiver.errors import ImpossibleError, StoreBusyError
 from tests.console.asked import Asked, Person, Shown
 from tests.processes import unreachable
 
@@ -36,9 +36,11 @@ def failing(asked: Asked, work: object, path: str = "/failing") -> None:
 @pytest.mark.parametrize(("work", "status", "said"), [
     (ImpossibleError("`x` cannot be done"), 409, "x cannot be done"),
     ("select pg_sleep(20)", 503, "Make the question narrower"),
+    (NotBegunError("So many others do something that it was not begun."), 503, "That was not begun So many others"),
     ("select nothing", 503, "did not answer this in time"),
+    (StoreBusyError("no database connection was free within 3 s"), 503, "That took too long"),
     (ValueError("of ours"), 500, "a bug in receiver"),
-], ids=["impossible", "slow", "refused", "bug"])  # fmt: skip
+], ids=["impossible", "slow", "not begun", "refused", "busy", "bug"])  # fmt: skip
 async def test_a_page_that_fails_says_why(asked: Asked, work: object, status: int, said: str) -> None:
     failing(asked, work)
     page = await (await asked.operator()).page("/failing", status=status)
@@ -81,6 +83,14 @@ async def test_who_is_not_signed_in_hears_no_more_than_that(asked: Asked) -> Non
     assert (await away.nobody().get("/sign-in")).status_code == 200
     assert (await person.get("/nothing")).status_code == 404
     await away.close()
+
+
+async def test_of_our_own_errors_strangers_hear_nothing(asked: Asked) -> None:
+    async def show(request: Request, console: Console) -> Response:  # noqa: ARG001 - a page's shape
+        raise ImpossibleError("of ours")
+
+    asked.app = application(asked.console, [Entry("GET", "/failing", show, None)])
+    assert "of ours" not in (await asked.nobody().page("/failing", status=500)).text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every answer tells browsers what to refuse, and nothing that changes something is taken from elsewhere."""
+"""Every answer tells browsers what to refuse. What may not come from elsewhere: test_identities.py."""
 
 import pytest
 from starlette.applications import Starlette
@@ -8,8 +8,7 @@ from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
 from receiver.console import gate
-from receiver.console.access import PATH
-from tests.console.asked import TOKEN, Asked, Person
+from tests.console.asked import Asked, Person
 
 
 @pytest.mark.parametrize(
@@ -26,21 +25,6 @@ async def test_every_answer_has_the_headers(asked: Asked, path: str) -> None:
         assert found["referrer-policy"] == "no-referrer"
         assert ("immutable" in found["cache-control"]) is (path == "/assets/console.css")
         assert found["cache-control"] == "no-store" or path.startswith("/assets/")
-
-
-@pytest.mark.parametrize(
-    "site", [None, "cross-site", "same-site", "none", "", "SAME-ORIGIN", "same-origin, cross-site"]
-)
-async def test_a_form_of_elsewhere_does_nothing(asked: Asked, operator: Person, site: str | None) -> None:
-    del operator.headers["Sec-Fetch-Site"]
-    headers = {} if site is None else {"Sec-Fetch-Site": site}
-    for path, fields in (("/sign-out", {}), (PATH, {"token": TOKEN}), ("/settings/test-event", {"account": "default"})):
-        answer = await operator.post(path, data=fields, headers=headers)
-        assert answer.status_code == 403, path
-        assert ("https" in answer.text) is (site is None)
-        assert "set-cookie" not in answer.headers
-    assert asked.console.tests == {}
-    assert (await operator.get("/settings")).status_code == 200, "still signed in"
 
 
 UNREADABLE = ["/events/" + "9" * 4301, "/replays/" + "9" * 4301 + "/cancel", "/sign-in?next=//%5B"]

@@ -168,7 +168,9 @@ async def test_no_get_changes_anything(asked: Asked, db: Pool, operator: Person)
     assert await stored(db) == before
 
 
-@pytest.mark.parametrize("site", ["cross-site", "same-site", "none", None])
+@pytest.mark.parametrize(
+    "site", ["cross-site", "same-site", "none", "", "SAME-ORIGIN", "same-origin, cross-site", None]
+)
 async def test_no_post_of_another_site_does_anything(
     asked: Asked, db: Pool, operator: Person, site: str | None
 ) -> None:
@@ -181,6 +183,7 @@ async def test_no_post_of_another_site_does_anything(
     assert {path: (answer.status_code, answer.text) for path, answer in answers.items()} == dict.fromkeys(
         answers, (httpx.codes.FORBIDDEN, said)
     )
+    assert not any("set-cookie" in answer.headers for answer in answers.values())
     assert await stored(db) == before
     assert asked.console.tests == {}
     assert (await operator.get("/settings")).status_code == httpx.codes.OK, "still signed in"

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from receiver.console.state import ACTS, STREAMS, Console
+from receiver.console.state import ACTS, STREAMS, UPLOADS, Console, NotBegunError
 from receiver.database import Connection, Pool
 from receiver.errors import StoreBusyError
 from tests.console.asked import Asked
@@ -34,6 +34,28 @@ async def test_who_reads_slowly_uses_up_no_connections(console: Console) -> None
     console.close()
 
 
+async def one(_: Pool) -> int:
+    return 1
+
+
+async def test_an_upload_waits_for_its_turn_and_keeps_nobody_from_acting(console: Console) -> None:
+    let = asyncio.Event()
+
+    async def work(_: Pool) -> int:
+        await let.wait()
+        return 1
+
+    uploading = [asyncio.create_task(console.upload(work)) for _ in range(UPLOADS)]
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(console.upload(one))
+    assert await console.act(one) == 1
+    await asyncio.wait({waiting}, timeout=0.6)  # longer than an act waits
+    assert not waiting.done()
+    let.set()
+    assert await asyncio.gather(*uploading, waiting) == [1] * (UPLOADS + 1)
+    console.close()
+
+
 async def test_so_much_is_done_at_once_and_no_more(console: Console) -> None:
     let = asyncio.Event()
 
@@ -43,8 +65,9 @@ async def test_so_much_is_done_at_once_and_no_more(console: Console) -> None:
 
     doing = [asyncio.create_task(console.act(work)) for _ in range(ACTS)]
     await asyncio.sleep(0)
-    with pytest.raises(StoreBusyError):
+    with pytest.raises(NotBegunError, match="Nothing was done; try again"):
         await console.act(work)
+    assert await console.upload(one) == 1, "uploads have turns of their own"
     let.set()
     assert await asyncio.gather(*doing) == [1] * ACTS
     assert await console.act(work) == 1

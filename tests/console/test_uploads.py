@@ -69,7 +69,7 @@ def test_a_large_file_is_never_whole_in_memory(person: httpx.Client, console: Pr
 
 def test_what_is_too_large_is_refused_with_an_answer(person: httpx.Client, processes: Processes) -> None:
     answer = person.post(AT, content=pieces(260), headers=FORM)
-    assert answer.status_code == 409
+    assert answer.status_code == 413
     assert "can have 256 MB together" in answer.text
     assert drafts(processes) == []
 

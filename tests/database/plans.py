@@ -202,6 +202,11 @@ FILL = (
         now() - ({events} - n) * interval '1 min'
     from generate_series(1, {events}) n
     """,
+    """
+    insert into receiver.file_names (place, folded, name, source, api_url, transcription_id, template)
+    select '/notes', 'talk ' || n, 'Talk ' || n, 'transcribe.so', 'https://api.test', n::text, '{{title}}'
+    from generate_series(1, {events}) n
+    """,
     "analyze",
 )
 
@@ -258,6 +263,12 @@ HORIZON = f"{OLD}, now() - interval '150 min'"
 MARKS = "array_fill('-infinity'::timestamptz, array[3]), array[0, 0, 0]"
 
 LOOKED = {
+    # The names of files.
+    "handlers/find_file_name": Looked("'/notes', 'transcribe.so', 'https://api.test', '300', '{title}'", 1),
+    "handlers/take_file_name": Looked(
+        "'/notes', 'talk 300', 'Talk 300', 'transcribe.so', 'https://api.test', '300', '{title}'", 1, 1
+    ),
+    "handlers/note_file_end": Looked("'/notes', 'talk 300', '2026'", 1, 1),
     # A delivery.
     "inbox/append_events": Looked(EVENT.format(id="evt_new"), 10),
     "webhooks/verifying_secrets": Looked(f"{WHOSE}, array['tok7']", 1100),
@@ -334,6 +345,13 @@ LOOKED = {
     "inbox/newest_dead": Looked(f"{WHOSE}, 20", 400),
     "submissions/count_events": Looked("100, 200", 120),
     "submissions/take_balance": Looked(f"{ONE}, '10 min'", 5, 1),
+    # Notices.
+    "worker/lock_noticed": Looked("'10 min', '1 d'", 5),
+    "worker/newly_dead": Looked("now() - interval '300 min', 0, '10 s', 100", 220),
+    "worker/advance_noticed": Looked("now(), 7, true", 5, 1),
+    "worker/note_dead": Looked(f"{WHOSE}, 'receiver.dead', array['c'], array[2], array[now()], array['why']", 5, 1),
+    "worker/take_dead": Looked("'receiver.dead', '1 h'", 5),
+    "worker/note_costs": Looked(f"{WHOSE}, 'receiver.costs', array['2026-11 10']", 10, 1),
     # `check`.
     "health/clock_ahead": Looked("'https://api.test', 20", 300),
     "inbox/count_jobs": Looked(f"{WHOSE}, 20", 400),
@@ -402,6 +420,7 @@ LOOKED = {
     "submissions/count_old_artifacts": Looked("now(), 20", 100),
     "submissions/old_artifacts": Looked("'sub_7', now() + interval '1 d', 20", 300),
     # What was said.
+    "library/has_unspaced": Looked("", 10),
     "library/find_candidates": Looked("'rare7', 3000, null, null, null, 'infinity', 9000, -1, 21", 200),
     "library/find_in_newest": Looked(
         "'often1', array['often1'], 'ecture', null, null, 'infinity', 9000, -1, 21, 250, false", 600
@@ -496,6 +515,7 @@ EXCUSED = {
         "database/set_session", "library/bound_search",
         "database/try_lock", "database/unlock", "health/backend_pid", "health/database_facts",
         "console/note_address", "console/read_address", "console/read_key",
+        "handlers/end_target", "handlers/target_ended", "handling/ended_targets", "handling/resume_target",
         "health/lacking_rights", "health/list_budgets", "health/list_refused", "health/newest_migration",
         "health/old_snapshots", "health/totals", "inbox/bound_prune", "inbox/estimate_old_events", "inbox/lock_gate",
         "reconciling/versions", "submissions/list_balances",
@@ -519,6 +539,7 @@ EXCUSED = {
     ), OF_ONE),
     "inbox/orphaned_jobs": ALL_OF_THEM,
     "submissions/costs": OF_A_SPAN,
+    "worker/month_costs": "the charges of a month, once in ten minutes, in a worker, if somebody wants that",
     "submissions/total_charges": "all charges, once a minute, in a worker: one can change long after it was made",
 }  # fmt: skip
 

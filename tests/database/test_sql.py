@@ -2,25 +2,38 @@
 
 import re
 import tokenize
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
-from receiver.database import Pool, migrations
+from receiver import database
+from receiver.database import Connection, migrations
 from receiver.database.session import SQL
+from receiver.testing import TEMPLATE, Server
 from tests.processes import REPOSITORY
 
 QUERIES = sorted((SQL / "queries").rglob("*.sql"))
 PARAMETER = re.compile(r"\$(\d+) (\w+) ([\w. \[\]]+?)(?:, |$)")
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def connection(receiver_server: Server) -> AsyncIterator[Connection]:
+    """Yield a connection to one database for all statements: to be prepared changes nothing."""
+    found = await database.connect(receiver_server.create("receiver_sql", "--template", TEMPLATE))
+    yield found
+    await found.close()
+    receiver_server.drop("receiver_sql")
+
+
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
-async def test_statement_is_what_its_header_says(path: Path, db: Pool) -> None:
+async def test_statement_is_what_its_header_says(path: Path, connection: Connection) -> None:
     sentence, *rest = path.read_text().splitlines()
     declared = PARAMETER.findall(rest[0]) if rest[0].startswith("-- $1") else []
-    async with db.acquire() as connection:
-        prepared = await connection.prepare(path.read_text())
-        types = [_common(parameter.name) for parameter in prepared.get_parameters()]
+    prepared = await connection.prepare(path.read_text())
+    types = [_common(parameter.name) for parameter in prepared.get_parameters()]
     assert re.fullmatch(r"-- [A-Z].*\.", sentence)
     assert [int(number) for number, _, _ in declared] == list(range(1, len(types) + 1))
     assert [kind for _, _, kind in declared] == types

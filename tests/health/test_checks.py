@@ -54,6 +54,22 @@ def test_a_fresh_install_is_told_nothing(types: list[TypeCount]) -> None:
     ]
 
 
+def test_notices_are_no_deliveries_of_which_anything_is_said() -> None:
+    types = came("receiver.dead", "receiver.costs", unwanted=9)
+    assert told(types, wanting("receiver.dead"), wanting("receiver.deaf")) == {}
+
+
+def test_apprise_is_asked_about_the_addresses_of_notify(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks.notify(settings.load()) == []
+    monkeypatch.setenv("RECEIVER_NOTIFY", "ntfy://s3cret json://s3cret")
+    (found,) = checks.notify(settings.load())
+    assert (found.name, found.holds, found.seen) == ("notify", True, "2 addresses, of ready, failed, dead")
+    monkeypatch.setenv("RECEIVER_NOTIFY", "bogus://s3cret")
+    (found,) = checks.notify(settings.load())
+    assert not found.holds
+    assert "s3cret" not in found.said
+
+
 def test_what_was_refused_for_its_time_is_told_with_what_became_of_it() -> None:
     counts = [doubts.Count("stored", 2, 9), doubts.Count("later version", 1, 1), doubts.Count(None, 3, 3)]
     assert advice.doubted(counts).holds

@@ -165,6 +165,22 @@ def test_files_on_a_disk_that_might_not_stay_are_told(setting: dict[str, str], *
 
 
 @pytest.mark.usefixtures("own_environment")
+def test_a_folder_for_files_is_tried_and_left_as_it_is(tmp_path: Path) -> None:
+    def found(place: str) -> list[Finding]:
+        return submitted.files_folder(settings.load(RECEIVER_FILES=place))
+
+    (one,) = found(str(tmp_path / "not" / "there"))
+    assert (one.name, one.holds, one.seen) == ("files folder", True, f"{tmp_path / 'not' / 'there'} can be written")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    (one,) = found(str(tmp_path / "file"))
+    assert (one.holds, one.seen) == (False, f"{tmp_path / 'file'} cannot be written (Not a directory)")
+    assert "RECEIVER_FILES" in one.todo
+    assert found("s3://bucket") == []
+    assert submitted.files_folder(settings.load()) == []
+
+
+@pytest.mark.usefixtures("own_environment")
 def test_a_source_whose_answer_is_the_result_leaves_no_files() -> None:
     configured = settings.load(DATABASE_URL=URL, THUNDERSCRIBE_API_KEY="k", TRANSCRIBE_API_KEY="k")
     assert submitted.artifacts_folder(configured) == []

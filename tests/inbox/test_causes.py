@@ -14,6 +14,8 @@ from receiver.inbox.causes import LENGTH, NO_REASON, cause, is_about
         ("ValueError: no (handlers/crm.py line 12)", "ValueError: no (handlers/crm.py line #)"),
         ("GET https://crm.test answered 503 (line 9)", "GET https://crm.test answered 503 (line #)"),
         ("the provider says: no (HTTP 404)", "the provider says: no (HTTP 404)"),
+        ("GET https://crm.test answered 410 (line 7)", "GET https://crm.test answered 410 (line #)"),
+        ("the CRM in Köln 7 refuses \u0661 \ud800 😀 8", "the CRM in Köln # refuses # \ud800 😀 #"),
         ("first line 1\nsecond", "first line #"),
         ("\n  \n after blanks", "after blanks"),
         ("", NO_REASON),

@@ -1,4 +1,4 @@
-"""`inbox.dead`: dead jobs are grouped by cause, chosen by what people know, and dropped only as they were seen."""
+"""`inbox.dead`: dead jobs are grouped by cause, and chosen by what people know."""
 
 from datetime import timedelta
 
@@ -6,10 +6,9 @@ import pytest
 
 from receiver.database import Pool
 from receiver.errors import ImpossibleError
-from receiver.inbox import dead, jobs, listing, lookup
+from receiver.inbox import dead, dropping
 from receiver.inbox.dead import Filter
 from receiver.inbox.retry import Again, Later, Outcome
-from tests.inbox.dying import states as states_of
 from tests.inbox.dying import store
 from tests.inbox.ending import finish
 from tests.inbox.test_jobs import append, claim, due_now
@@ -104,80 +103,6 @@ async def test_jobs_wait_if_their_last_attempt_did_not_count_and_say_since_when(
     assert await dead.waiting(db, Filter(handler="b")) == []
 
 
-async def test_dead_jobs_and_pending_ones_of_gone_handlers_are_dropped_and_nothing_else(db: Pool) -> None:
-    for state in ("pending", "running", "done", "dead"):
-        await store(db, f"known_{state}", 1, state=state, handler="known")
-        await store(db, f"gone_{state}", 1, state=state, handler="gone")
-    found = await dead.droppable(db, None, ALL, known=["known"])
-    shown = list[int]()
-    dropped = await dead.drop(db, found, by="me@here", reason="left", show=shown.append)
-    assert (len(dropped), shown) == (3, [3])
-    rows = await db.fetch("select handler, state::text, error from receiver.jobs where state = 'dropped' order by 1, 3")
-    assert [(row["handler"], row["error"]) for row in rows] == [
-        ("gone", "no gone_dead1"), ("gone", "no gone_pending1"), ("known", "no known_dead1"),
-    ]  # fmt: skip
-    assert await states_of(db, "known") == {"pending": 1, "running": 1, "done": 1, "dropped": 1}
-
-
-async def test_a_job_that_is_not_as_it_was_seen_is_not_dropped(db: Pool) -> None:
-    await store(db, "replayed", 1)
-    await store(db, "claimed", 1, state="pending", handler="gone")
-    await store(db, "died_again", 1)
-    found = await dead.droppable(db, None, ALL, known=["crm"])
-    assert len(found) == 3
-    await db.execute("update receiver.jobs set state = 'pending' where error = 'no replayed1'")
-    await db.execute("update receiver.jobs set state = 'running' where error = 'no claimed1'")
-    await db.execute("update receiver.jobs set attempt = attempt + 1 where error = 'no died_again1'")
-    assert await dead.drop(db, found, by="me@here", reason=None) == []
-    assert await db.fetchval("select count(*) from receiver.drops") == 0
-
-
-async def test_many_jobs_are_dropped_in_several_statements(db: Pool) -> None:
-    await store(db, "evt", dead.AT_ONCE + 1)
-    shown = list[int]()
-    dropped = await dead.drop(db, await dead.chosen(db, ALL), by="me", reason=None, show=shown.append)
-    assert (len(dropped), shown) == (dead.AT_ONCE + 1, [dead.AT_ONCE, dead.AT_ONCE + 1])
-
-
-async def test_of_one_event_its_own_jobs_are_dropped(db: Pool) -> None:
-    await store(db, "evt", 2)
-    await store(db, "other", 1, handler="gone", state="pending")
-    (only,) = await dead.droppable(db, "evt1", ALL, known=["crm"])
-    assert only == (await dead.chosen(db, ALL))[0]
-    assert await dead.droppable(db, "evt1", Filter(handler="gone"), known=["crm"]) == []
-    assert await dead.droppable(db, "other1", ALL, known=["gone"]) == []
-    assert len(await dead.droppable(db, "other1", ALL, known=["crm"])) == 1
-    await store(db, "late", 1, state="done")
-    await db.execute("delete from receiver.jobs where state = 'done'")
-    await db.execute(
-        "update receiver.events set same_as = (select id from receiver.events where event_id = 'evt1')"
-        " where event_id = 'late1'"
-    )
-    assert await dead.droppable(db, "late1", ALL, known=["crm"]) == [only], "a late webhook has the jobs of another"
-    with pytest.raises(ImpossibleError, match="there is no event"):
-        await dead.droppable(db, "nothing", ALL, known=[])
-
-
-async def test_a_dropped_job_has_ended_and_keeps_its_error_and_who_dropped_it_and_can_come_back(db: Pool) -> None:
-    await store(db, "evt", 1)
-    await dead.drop(db, await dead.chosen(db, ALL), by="me@here", reason="customer left")
-    whole = await lookup.whole(db, "evt1")
-    (job,) = whole.event.jobs
-    assert (whole.event.state, job.state, job.error) == ("done", "dropped", "no evt1")
-    (shown,) = whole.to_json()["jobs"]
-    assert (shown["dropped"]["by"], shown["dropped"]["reason"]) == ("me@here", "customer left")
-    assert await jobs.counts(db, []) == []
-    assert await claim(db, "crm") == []
-    assert await jobs.replay(db, whole.event.key, ["crm"]) == ["crm"]
-    whole = await lookup.whole(db, "evt1")
-    assert (whole.event.state, whole.drops) == ("pending", ())
-    await db.execute("update receiver.jobs set state = 'dead'")
-    await dead.drop(db, await dead.chosen(db, ALL), by="you@there", reason=None)
-    (drop,) = (await lookup.whole(db, "evt1")).drops
-    assert (drop.dropped_by, drop.reason) == ("you@there", None)
-    assert [one.job.state for one in await listing.jobs(db)] == ["dropped"]
-
-
 async def test_who_is_due_now_is_not_waiting_for_anything(db: Pool) -> None:
     await append(db, "evt", "a")
     await due_now(db)
@@ -203,17 +128,7 @@ async def test_a_connection_does_what_a_pool_does(db: Pool) -> None:
     async with db.acquire() as connection:
         assert await dead.groups(connection, ALL) == await dead.groups(db, ALL)
         assert await dead.chosen(connection, ALL) == await dead.chosen(db, ALL)
-        assert await dead.droppable(connection, None, ALL, known=[]) == await dead.chosen(db, ALL)
-
-
-async def test_the_jobs_of_submissions_are_never_dropped(db: Pool) -> None:
-    await store(db, "evt", 2)
-    await store(db, "sub", 2, handler="submissions")
-    found = await dead.chosen(db, ALL)
-    assert {job.handler for job in dead.without_own_work(found)} == {"crm"}
-    assert dead.without_own_work([]) == []
-    with pytest.raises(ImpossibleError, match="2 jobs of submissions cannot be dropped"):
-        dead.without_own_work([job for job in found if job.handler == "submissions"])
+        assert await dropping.droppable(connection, None, ALL, known=[]) == await dead.chosen(db, ALL)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +149,19 @@ def test_a_form_is_a_filter(fields: dict[str, str], wanted: Filter, said: list[s
     assert all(part in why for part, why in zip(said, wrong, strict=True))
 
 
-async def test_a_reason_is_short(db: Pool) -> None:
-    assert await dead.drop(db, [], by="me@here", reason="x" * 500) == []
-    with pytest.raises(ImpossibleError, match="at most 500 characters, and this one has 50,000: shorten it"):
-        await dead.drop(db, [], by="me@here", reason="x" * 50_000)
+def test_a_form_on_which_somebody_acts_never_means_everything() -> None:
+    assert dead.meant({"handler": "crm"}) == Filter(handler="crm")
+    for fields, said in (
+        ({}, "say which jobs"),
+        ({"handler": " \0"}, "say which jobs"),
+        ({"since": "7"}, "since:7 is"),
+    ):
+        with pytest.raises(ImpossibleError, match=said):
+            dead.meant(fields)
+
+
+async def test_when_the_first_and_the_last_came_is_known(db: Pool) -> None:
+    assert await dead.came(db, []) is None
+    await store(db, "evt", 3)
+    times = await db.fetchrow("select min(received_at) as first, max(received_at) as last from receiver.events")
+    assert await dead.came(db, await dead.chosen(db, ALL)) == tuple(times or ())

@@ -79,7 +79,7 @@ async def test_what_we_wrote_is_shown_with_shortened_addresses(
     found = await lookup.whole(db, "@1")
     assert found.is_ours
     assert found.raw == body
-    assert json.loads(found.shown)["data"]["submission"] == {
+    assert json.loads(found.safe_body)["data"]["submission"] == {
         "recording": "https://h.example/a b.mp3?…", "error": "https://h.example/a b.mp3?… is away",
         "options": {"of": ["https://h.example/t.srt?…", 1, None]},
     }  # fmt: skip
@@ -89,4 +89,4 @@ async def test_what_a_provider_sent_is_shown_as_it_came(db: Pool) -> None:
     body = completed("evt_1").replace(b"4821", b'4821, "url": "https://u:p@h.example/?x"')
     await deliver(db, body)
     found = await lookup.whole(db, "@1")
-    assert (found.is_ours, found.shown) == (False, body)
+    assert (found.is_ours, found.safe_body) == (False, body)

@@ -91,6 +91,17 @@ async def test_a_page_ends_when_its_time_is_over_and_the_next_goes_on_there(db: 
     assert ([event.id for event in second.events], second.older, second.looked_back_to) == (["evt1"], None, None)
 
 
+@pytest.mark.parametrize(("step", "looked_at"), [(0.0, 10_000 + 20_000 + 40_000), (0.5, 3 * 10_000)])
+async def test_stretches_grow_only_while_they_are_quick(db: Pool, step: float, looked_at: int) -> None:
+    for key in range(0, 110_000, 10_000):
+        await db.execute("select setval(pg_get_serial_sequence('receiver.events', 'id'), $1)", max(1, key))
+        await store(db, f"evt{key}", 1)
+    ticks = iter([0.0, *[step * n for n in range(5)], 99.0])  # the third stretch ends when the time is over
+    found = await paging.page(db, Filter(title="no such title"), seconds=9, clock=lambda: next(ticks))
+    assert found.older is not None
+    assert found.older.key == 100_002 - looked_at
+
+
 @pytest.mark.parametrize("text", ["", "x", "-1", "1-", "1-x", "9" * 19, "1-" + "9" * 18, "1 "])
 def test_what_is_no_place_is_told_apart(text: str) -> None:
     assert paging.read_place(text) is None

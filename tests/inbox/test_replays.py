@@ -18,7 +18,7 @@ ALL = Filter()
 
 
 async def begin(db: Pool, wanted: Filter = ALL, limit: int | None = None) -> Replay:
-    return await replays.start(db, await dead.chosen(db, wanted, limit=limit), wanted.to_json(), by="me@here")
+    return await replays.start(db, await dead.chosen(db, wanted, limit=limit), wanted, by="me@here")
 
 
 async def step(db: Pool, limit: int = 2, enough: int = 1000) -> Advanced | None:
@@ -141,6 +141,14 @@ async def test_replays_are_advanced_in_turn(db: Pool) -> None:
     await store(db, "b", 4, handler="b")
     first, second = await begin(db, Filter(handler="a")), await begin(db, Filter(handler="b"))
     assert [one and one.id for one in [await step(db) for _ in range(5)]] == [first.id, second.id] * 2 + [None]
+
+
+async def test_of_nothing_none_is_begun_and_no_number_is_too_high_to_be_looked_for(db: Pool) -> None:
+    with pytest.raises(ImpossibleError, match="nothing of this is dead any more"):
+        await replays.start(db, [], ALL, by="me@here")
+    for look in (replays.one, replays.cancel, replays.resume):
+        with pytest.raises(ImpossibleError, match=f"there is no bulk replay {'9' * 30}"):
+            await look(db, int("9" * 30))
 
 
 async def test_a_cancelled_one_leaves_the_others_dead_and_goes_on_when_resumed(db: Pool) -> None:

@@ -13,6 +13,7 @@ from typing import Any, cast
 import httpx
 from pydantic import SecretStr
 
+from receiver import settings
 from receiver.database import Connections, Pool
 from receiver.handling import Handler
 from receiver.inbox import listing
@@ -141,7 +142,7 @@ class Bench:
         own = handler or working.handler(Working(self.interested, self.shelf))
         return Worker(
             connections=connections, db=self.db, handlers={own.name: own}, providers={self.account.id: self.client},
-            http=http, formats=(), lanes=4, lease=timedelta(seconds=60), poll=timedelta(seconds=0.02),
+            http=http, configured=settings.load(), lanes=4, lease=timedelta(seconds=60), poll=timedelta(seconds=0.02),
             deadlines=Deadlines(grace=0.2),
         )  # fmt: skip
 

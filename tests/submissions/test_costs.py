@@ -3,12 +3,13 @@
 import csv
 import io
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
 from receiver.database import Pool
 from receiver.submissions import costs
-from receiver.submissions.costs import By
+from receiver.submissions.costs import By, Cost
 
 YEAR = timedelta(days=365)
 HOSTILE = ("=1+1", "+1", "-1", "@a", "\tx", "\rx", "\nx", 'a "quoted", title\r\nof two lines', "plain", None)
@@ -30,6 +31,20 @@ async def read(db: Pool, by: By) -> list[list[str]]:
         return list(
             csv.reader(io.StringIO("".join([line async for line in costs.table(connection, YEAR, by)]), newline=""))
         )
+
+
+@pytest.mark.parametrize(("value", "said"), [
+    (0, "0.00"), (Decimal("0.0042"), "0.0042"), (Decimal("0.00425"), "0.0042"), (12.5, "12.50"),
+    (Decimal("1E+6"), "1,000,000.00"), (-0.5, "-0.50"),
+])  # fmt: skip
+def test_an_amount_has_two_to_four_digits_after_the_point(value: Decimal | float, said: str) -> None:
+    assert costs.amount(value) == said
+
+
+def test_counts_have_their_thousands_apart() -> None:
+    found = Cost("USD", "", 43_200, Decimal(1), 1_000, 2_000)
+    assert found.counts == "43,200 charges, perhaps 2,000 more"
+    assert [sentence.split(" ")[2] for sentence in found.missing] == ["1,000", "2,000"]
 
 
 async def test_only_the_newest_charges_are_added_up_if_that_is_asked(db: Pool) -> None:

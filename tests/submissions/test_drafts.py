@@ -14,6 +14,7 @@ from receiver.settings import Settings
 from receiver.submissions import records
 from receiver.submissions.drafts import FILES, OPTION, Draft, Drafts, Handed, Offer, handing, offered
 from receiver.submissions.drafts.arriving import KEPT_FREE
+from receiver.submissions.foreseen import Foreseen
 from receiver.submissions.moves import State
 from receiver.submissions.shelf import open_shelf
 from tests.commands import Simulated, wav
@@ -55,8 +56,8 @@ def test_only_accounts_with_a_key_are_offered(configured: Settings) -> None:
 
 def test_a_list_has_a_member_for_each_line_and_what_is_empty_is_not_said() -> None:
     told = Offer(TimbrAudio, "default", "diarization")
-    fields = [("url", "https://example.com/a.mp3"), (f"{OPTION}min_speakers", " "), (f"{OPTION}max_speakers", " 3 ")]
-    assert told.draft("d", fields, []).options == (("max_speakers", "3"),)
+    fields = [("url", "https://example.com/a.mp3"), (f"{OPTION}language", " "), (f"{OPTION}num_speakers", " 3 ")]
+    assert told.draft("d", fields, []).options == (("num_speakers", "3"),)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,8 @@ def test_no_other_folder_is_a_draft(configured: Settings, tmp_path: Path, name: 
     for folder in (drafts.place, drafts.place.parent):
         (folder / "draft.json").write_text(found.model_dump_json())
     assert drafts.find(name) is None
-    drafts.forget(name)
+    with pytest.raises(ImpossibleError, match="no such draft"):
+        drafts.forget(name)
     assert drafts.find(found.id) == found
 
 
@@ -167,7 +169,7 @@ async def test_prices_that_come_late_do_not_bring_back_what_was_submitted(
     found, drafts, url = draft(configured, tmp_path, 2), Drafts(configured), str(configured.dsn)
     stale = drafts.known(found.id)
     done = await submit(configured, db, found.id)
-    assert drafts.keep_prices(found.id, ("about 1 credits",), ("sub_1",)) == done
+    assert drafts.keep_prices(found.id, [Foreseen("about 1 credits")], ("sub_1",)) == done
     assert drafts.find(found.id) == done
     with pytest.raises(ImpossibleError, match="it was submitted meanwhile"):
         await handing.prices(drafts, stale, (db, url))
@@ -176,15 +178,15 @@ async def test_prices_that_come_late_do_not_bring_back_what_was_submitted(
     for late in (handing.prices(drafts, stale, (db, url)), submit(configured, db, found.id)):
         with pytest.raises(ImpossibleError, match="there is no such draft any more"):
             await late
-    with pytest.raises(ImpossibleError, match="there is no such draft any more"), drafts.held(stale):
+    with pytest.raises(ImpossibleError, match="there is no such draft any more"), drafts.held(stale.id):
         pass
     assert not (drafts.place / found.id).exists()
 
 
 async def test_prices_are_not_kept_while_a_draft_is_submitted(configured: Settings, tmp_path: Path) -> None:
     found, drafts = draft(configured, tmp_path, 2), Drafts(configured)
-    with drafts.held(found), pytest.raises(ImpossibleError, match="it is being submitted already"):
-        drafts.keep_prices(found.id, ("about 1 credits",), ("",))
+    with drafts.held(found.id), pytest.raises(ImpossibleError, match="it is being submitted already"):
+        drafts.keep_prices(found.id, [Foreseen("about 1 credits")], ("",))
     assert drafts.find(found.id) == found
 
 
@@ -192,7 +194,7 @@ async def test_prices_that_are_kept_now_do_not_turn_a_press_away(
     configured: Settings, db: Pool, tmp_path: Path
 ) -> None:
     found, drafts = draft(configured, tmp_path, 2), Drafts(configured)
-    with drafts.held(found):
+    with drafts.held(found.id):
         pressed = asyncio.create_task(submit(configured, db, found.id))
         await asyncio.wait({pressed}, timeout=0.1)
         assert not pressed.done()
@@ -202,7 +204,7 @@ async def test_prices_that_are_kept_now_do_not_turn_a_press_away(
 def test_of_several_the_first_is_not_taken_for_one_that_was_there(configured: Settings, tmp_path: Path) -> None:
     found, drafts = draft(configured, tmp_path, 2, 3), Drafts(configured)
     drafts.keep(found.model_copy(update={"before": ("", ""), "submitted": ("sub_1",)}))
-    drafts.keep_prices(found.id, ("one", "two"), ("sub_1", ""))
+    drafts.keep_prices(found.id, [Foreseen("one"), Foreseen("two")], ("sub_1", ""))
     assert not drafts.known(found.id).was_there(0)
     assert drafts.known(found.id).prices == ("one", "two")
 
@@ -216,7 +218,7 @@ async def test_a_file_that_is_not_there_any_more_is_said(configured: Settings, d
 
 
 def test_files_on_their_way_share_the_room_on_the_disk(configured: Settings) -> None:
-    drafts = Drafts(configured)
+    drafts = Drafts(configured.model_copy(update={"artifact_max_mb": 1e9}))
     drafts.place.mkdir(parents=True)
     room = shutil.disk_usage(drafts.place).free - KEPT_FREE
     with drafts.arriving(6 * room // 10):

@@ -91,10 +91,11 @@ async def test_the_ceiling_that_was_named_last_counts(db: Pool, receiver_databas
         asked = Asked(TranscribeSo, here.account, work, url="https://media.test/talk.mp3", duration_seconds=60)
         with pytest.raises(ImpossibleError, match="more than"):
             await ordering.submit(here.client, db, replace(asked, terms=Terms(max_charge=0)), here.shelf)
+        assert await all_of(here) == [], "it would look like work under way"
         submission, is_new = await ordering.submit(
             here.client, db, replace(asked, terms=Terms(max_charge=5)), here.shelf
         )
-        assert (submission.state, submission.max_charge, is_new) == (State.UPLOADED, 5, False)
+        assert (submission.state, submission.max_charge, is_new) == (State.UPLOADED, 5, True)
         submission, _ = await ordering.submit(here.client, db, replace(asked, terms=Terms(max_charge=9)), here.shelf)
         assert (await here.now(submission)).max_charge == 5, "a worker has it already"
 

@@ -114,7 +114,7 @@ async def test_without_subtitles_of_the_provider_they_are_made_of_the_transcript
     file = await subtitled(here, made.id, tmp_path)
     written, transcript = file.path.read_bytes(), await results.stored_transcript(here.db, made.id)
     assert (file.name, file.size) == ("talk.srt", len(written))
-    assert written.decode() == subtitles.srt(transcript)
+    assert written.decode() == subtitles.srt(transcript, cues="provider")
     assert [one.text for one in subtitles.read_srt(written).segments] == [one.text for one in transcript.segments]
     assert len(here.sandbox.asked) == asked
 

@@ -85,9 +85,11 @@ def up(*, sandbox: bool, sandbox_port: int, everything: bool, web: int | None, w
     if sandbox and configured.port == sandbox_port:
         raise ConfigError(f"PORT and --sandbox-port are both {sandbox_port}: set one of them to another port")
     # Report a mistake in a handler here, once, and not in every process.
-    discovery.load(configured.handlers, quiet=True)
-    if sandbox:
+    discovery.load(configured, quiet=True)
+    if simulation is not None:
         bind("127.0.0.1", sandbox_port, advice="pass another --sandbox-port").close()
+        if simulation.left_out:
+            say(f"without {', '.join(simulation.left_out)}: `.env` sets them, and samples are not for them")
     with listening(configured) as listeners, open_database(configured, create=True) as url:
         run(_up(configured, listeners, url, simulation, start))
 

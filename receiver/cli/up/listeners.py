@@ -26,6 +26,9 @@ class Listeners(NamedTuple):
     console: socket.socket | None
 
 
+_Maybe = socket.socket | None
+
+
 @contextmanager
 def listening(configured: Settings) -> Iterator[Listeners]:
     """Bind the sockets, and close them at the end.
@@ -35,7 +38,7 @@ def listening(configured: Settings) -> Iterator[Listeners]:
     """
     with ExitStack() as stack:
 
-        def bound(configured: str | None, usual: str, listen: Callable[[str], socket.socket], what: str) -> "_Maybe":
+        def bound(configured: str | None, usual: str, listen: Callable[[str], socket.socket], what: str) -> _Maybe:
             if configured == OFF:
                 return None
             found = _usual(usual, listen, what) if configured is None else listen(configured)
@@ -48,9 +51,6 @@ def listening(configured: Settings) -> Iterator[Listeners]:
             bound(configured.metrics, page.USUAL, page.listen, "metrics"),
             bound(configured.console, console.USUAL, console.listen, "console"),
         )
-
-
-_Maybe = socket.socket | None
 
 
 def _usual(place: str, listen: Callable[[str], socket.socket], what: str) -> _Maybe:

@@ -39,13 +39,18 @@ def of_a_sandbox(variables: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """An environment that uses a sandbox and no real provider: `settings` are set, `gone` are removed.
+    """An environment that uses a sandbox and no real provider.
 
-    `everything`: whether all that the sandbox simulates is used, and not only one account of transcribe.so.
+    Attributes:
+        settings: the variables that are set.
+        gone: the variables that are removed.
+        left_out: those of them that would have switched on ready-made handlers.
+        everything: whether all that the sandbox simulates is used, and not only one account of transcribe.so.
     """
 
     settings: Mapping[str, str]
     gone: Sequence[str]
+    left_out: Sequence[str] = ()
     everything: bool = False
 
     def export_line(self, configured: Settings, public_url: str, ours: Mapping[str, str]) -> str:
@@ -73,16 +78,19 @@ def variables(sandbox_url: str) -> dict[str, str]:
 
 
 def simulate(sandbox_url: str, *, everything: bool = False) -> Simulation:
-    """Remove every real provider from the environment, and set the sandbox instead.
+    """Remove every real provider, and the ready-made handlers of `.env`, from the environment, and set the sandbox.
 
     Otherwise a handler would use the real key, real deliveries would verify among the simulated ones, and with a
     `PUBLIC_URL` our web server would register once more.
 
     `everything`: whether transcribe.so has a second account, and samples go to every simulated provider.
     """
-    gone = [name for name in sorted(filter(environment.is_of_a_provider, list(os.environ))) if os.environ.pop(name)]
+    # What `.env` switches on is meant for real transcripts: samples are not for the newsroom.
+    left_out = [name for name in environment.from_file() if name.startswith(environment.READY)]
+    gone = [*filter(environment.is_of_a_provider, os.environ), *left_out]
+    gone = [name for name in sorted(gone) if os.environ.pop(name)]
     settings = variables(sandbox_url)
     if everything:
         settings[variable(TRANSCRIBE, KEY, SECOND_ACCOUNT)] = f"{SANDBOX_KEY}_{SECOND_ACCOUNT}"
     os.environ.update(settings)
-    return Simulation(settings, gone, everything)
+    return Simulation(settings, gone, left_out, everything)

@@ -78,21 +78,28 @@ function move(step) {
   next.scrollIntoView({ block: "nearest" });
 }
 
-function press(selector) {
-  (current()?.querySelector(selector) ?? document.querySelector(`main ${selector}`))?.click();
+// A link leads to a page that asks first. A button would do it at once, so its press is left to another key.
+function go(selector) {
+  const found = current()?.querySelector(selector) ?? document.querySelector(`main ${selector}`);
+  if (found?.matches("button")) {
+    found.focus();
+    say(`Press Enter to ${found.textContent.toLowerCase()}.`);
+  } else {
+    found?.click();
+  }
 }
 
 const KEYS = {
   "/": () => document.querySelector("[data-filter]")?.focus(),
   j: () => move(1),
   k: () => move(-1),
-  r: () => press("[data-replay]"),
+  r: () => go("[data-replay]"),
   l: switchLive,
   "?": () => document.getElementById("keys")?.showModal(),
 };
 
 function onKey(event) {
-  const typing = event.target.closest("input, textarea, select, [contenteditable]");
+  const typing = event.target.closest("input, textarea, select");
   if (typing && event.key === "Escape") event.target.blur();
   if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const row = current();
@@ -143,6 +150,7 @@ document.addEventListener("click", (event) => {
   else if (button.hasAttribute("data-live")) switchLive();
   else if (button.hasAttribute("data-keys")) KEYS["?"]();
 });
+// Browsers without `scroll-initial-target` need it, which the style sheet has for those without scripts.
 document.querySelector("header [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 reveal();
 listen();

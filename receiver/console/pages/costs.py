@@ -1,27 +1,24 @@
 """What was charged: by day, account, pipeline, title or operation, each unit by itself; on a page and as a table."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import partial
-from itertools import pairwise
 from typing import NamedTuple, cast, get_args
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from receiver.console import forms
 from receiver.console.rendering import render
 from receiver.console.state import Console
+from receiver.inbox import filters
 from receiver.submissions import costs
-from receiver.submissions.costs import By, Cost
+from receiver.submissions.costs import By
 
 SINCE = "30d"
 SPANS = ("7d", "30d", "90d", "365d")
 NEWEST = 20_000  # charges that a page adds up: by title, where each is another, this takes 0.1 s
-MOST_PARTS = 200  # of a unit that a page lists
-MOST_BARS = 365
 PIECE_BYTES = 64 * 1024
 
 
@@ -31,36 +28,18 @@ class _Asked(NamedTuple):
     span: timedelta
 
 
-class Unit(NamedTuple):
-    """The charges in one unit.
-
-    Attributes:
-        name: of the unit; empty if the provider names none.
-        total: all of them.
-        listed: the parts that the page lists: days from the newest, all else from the largest.
-        others: all other parts together; None if every part is listed.
-        bars: the amounts as the chart shows them; each day has one.
-    """
-
-    name: str
-    total: Cost
-    listed: Sequence[Cost]
-    others: Cost | None
-    bars: Sequence[float]
-
-
 async def show(request: Request, console: Console) -> Response:
     """Show the charges as charts and tables."""
     said = ""
     try:
         asked = _asked(request)
     except ValueError as exc:
-        asked, said = _Asked("day", SINCE, forms.duration(SINCE)), str(exc)
+        asked, said = _Asked("day", SINCE, filters.duration(SINCE)), str(exc)
     found = await console.read(partial(costs.of, since=asked.span, by=asked.by, newest=NEWEST))
     return render(
         request, "costs.html", status=400 if said else 200, said=said, by=asked.by, since=asked.since, found=found,
-        units=[_unit(name, parts, asked.by) for name, parts in found.by_unit.items()], ways=get_args(By), spans=SPANS,
-        newest=NEWEST,
+        units=[costs.unit(name, parts, asked.by) for name, parts in found.by_unit.items()], ways=get_args(By),
+        spans=SPANS, newest=NEWEST,
     )  # fmt: skip
 
 
@@ -88,23 +67,7 @@ def _asked(request: Request) -> _Asked:
     by, since = request.query_params.get("by") or "day", request.query_params.get("since", "").strip() or SINCE
     if by not in get_args(By):
         raise ValueError(f"{by!r} is no way to add up: there are {', '.join(get_args(By))}.")
-    return _Asked(cast("By", by), since, forms.duration(since))
-
-
-def _unit(name: str, parts: Sequence[Cost], by: By) -> Unit:
-    shown = parts[::-1] if by == "day" else parts
-    others = costs.total(shown[MOST_PARTS:]) if len(shown) > MOST_PARTS else None
-    bars = list(_days(parts))[-MOST_BARS:] if by == "day" else [float(part.amount) for part in parts[:MOST_PARTS]]
-    return Unit(name, costs.total(parts), shown[:MOST_PARTS], others, bars)
-
-
-def _days(parts: Sequence[Cost]) -> Iterator[float]:
-    """Yield the amount of each day from the first to the last, with 0 for those without a charge."""
-    for part, after in pairwise([*parts, None]):
-        assert part is not None, "None is the last"
-        yield float(part.amount)
-        between = 1 if after is None else (date.fromisoformat(after.part) - date.fromisoformat(part.part)).days
-        yield from [0.0] * (between - 1)
+    return _Asked(cast("By", by), since, filters.duration(since))
 
 
 async def _pieces(head: str, lines: AsyncIterator[str]) -> AsyncIterator[str]:

@@ -2,18 +2,21 @@
 
 import re
 from collections.abc import Mapping
-from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from receiver.console import forms
+from receiver.console.pages import transcripts
+from receiver.console.pages.dead import drop_said, sentences, show_drop
 from receiver.console.rendering import render
 from receiver.console.state import Console
 from receiver.errors import ImpossibleError
+from receiver.handling import discovery
 from receiver.handling import replay as replaying
-from receiver.inbox import life, lookup
+from receiver.inbox import dropping, life, lookup
+from receiver.inbox.dead import Filter
 from receiver.inbox.jobs import SUBMISSIONS
 from receiver.inbox.listing import Stored
 from receiver.inbox.lookup import Whole
@@ -27,20 +30,22 @@ SAID: Mapping[str, str] = {
     "gone": "Jobs whose handlers do not exist here were left alone.",
     "instead": "The webhook came late: the jobs are those of the event that was made before.",
     "unwanted": "No handler wants this event.",
+    "dropped": "What was to be dropped is dropped. Replay brings it back.",
+    "left": "Some were left alone, because somebody has replayed or dropped them meanwhile.",
 }
 
 
 async def show(request: Request, console: Console) -> Response:
     """Show it."""
     whole = await _whole(request, console)
-    event = whole.event
+    event, known = whole.event, discovery.with_own(console.handlers)
     return render(
-        request, "event.html", live=any(job.state in ("pending", "running") for job in event.jobs), whole=whole,
-        event=event, life=life.of(whole), handlers=console.handlers, own_work=SUBMISSIONS,
-        said=[SAID[word] for word in dict.fromkeys(request.query_params.getlist("said")) if word in SAID],
-        transcript=await _transcript(console, event),
-        body=whole.shown,
-        text=whole.shown[:TEXT_BYTES].decode("utf-8", "backslashreplace"), dump=dump(whole.shown[:HEX_BYTES]),
+        request, "event.html", live=event.pruned_at is None, whole=whole, event=event, life=life.of(whole),
+        is_going=any(job.state in ("pending", "running") for job in event.jobs), handlers=console.handlers, known=known,
+        droppable={job.handler for job in event.jobs if dropping.is_droppable(job, known)} - {SUBMISSIONS},
+        said=sentences(request, SAID), transcript=await _transcript(console, event),
+        body=whole.safe_body,
+        text=whole.safe_body[:TEXT_BYTES].decode("utf-8", "backslashreplace"), dump=dump(whole.safe_body[:HEX_BYTES]),
         text_bytes=TEXT_BYTES, hex_bytes=HEX_BYTES,
     )  # fmt: skip
 
@@ -52,7 +57,7 @@ async def raw(request: Request, console: Console) -> Response:
         raise HTTPException(404, "The body of this event was pruned.")
     name = f"event-{whole.event.key}.json"
     headers = {"content-disposition": f'attachment; filename="{name}"', "content-type": "application/octet-stream"}
-    return Response(whole.shown, headers=headers)
+    return Response(whole.safe_body, headers=headers)
 
 
 async def replay(request: Request, console: Console) -> Response:
@@ -60,29 +65,54 @@ async def replay(request: Request, console: Console) -> Response:
     key = request.path_params["key"]
     only = (await forms.read(request)).get("handler") or None
     handlers = replaying.chosen(console.handlers, only)
-    done = await console.act(lambda db: replaying.replay(db, f"@{key}", handlers, known=console.handlers))
+    done = await console.act(lambda db: replaying.replay(db, _name(request), handlers, known=console.handlers))
     said = {
         "pending": done.pending, "running": done.running, "gone": done.gone and only is None,
         "instead": done.instead, "unwanted": not done.pending and not done.running,
     }  # fmt: skip
+    console.changes.note()
     words = "&".join(f"said={word}" for word, is_so in said.items() if is_so)
     return RedirectResponse(f"/events/{key}?{words}", 303)
 
 
+async def ask_drop(request: Request, console: Console) -> Response:
+    """Show which of its jobs would be dropped: that of one handler, or all that have not ended well."""
+    event, path = (await _whole(request, console)).event, request.url.path
+    return await show_drop(
+        request, console, _of_handler(request.query_params), act=path, back=path.removesuffix("/drop"),
+        event=_name(request), about=event.title or event.id,
+    )  # fmt: skip
+
+
+async def drop(request: Request, console: Console) -> Response:
+    """Drop no more of its jobs than the page has said."""
+    form = await forms.read(request)
+    dropped = await drop_said(console, _of_handler(form), form, event=_name(request))
+    left = "" if dropped.number == dropped.of else "&said=left"
+    return RedirectResponse(f"/events/{request.path_params['key']}?said=dropped{left}", 303)
+
+
+def _of_handler(fields: Mapping[str, str]) -> Filter:
+    return Filter(handler=fields.get("handler", "").replace("\0", "").strip() or None)
+
+
+def _name(request: Request) -> str:
+    return f"@{request.path_params['key']}"
+
+
 async def _whole(request: Request, console: Console) -> Whole:
-    key = request.path_params["key"]
     try:
-        return await console.read(lambda db: lookup.whole(db, f"@{key}"))
+        return await console.read(lambda db: lookup.whole(db, _name(request)))
     except ImpossibleError as exc:
-        raise HTTPException(404, f"There is no event with the key {key}.") from exc
+        raise HTTPException(404, f"There is no event with the key {request.path_params['key']}.") from exc
 
 
 async def _transcript(console: Console, event: Stored) -> str:
     """Return the page of the transcript that an event is about; empty if none is kept."""
-    source, number = event.source, event.transcription_id
-    if number is None or not await console.read(lambda db: reading.is_kept(db, source, number)):
+    source, number, api_url = event.source, event.transcription_id, event.api_url
+    if number is None or await console.read(lambda db: reading.find(db, source, number, api_url, ())) is None:
         return ""
-    return f"/transcripts/{quote(source, safe='')}/{quote(number, safe='')}"
+    return transcripts.address(console, source, number, api_url)
 
 
 def dump(body: bytes) -> str:

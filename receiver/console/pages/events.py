@@ -9,11 +9,13 @@ from starlette.responses import Response
 from receiver.console.rendering import render
 from receiver.console.state import Console
 from receiver.database import Connection
+from receiver.handling import discovery
 from receiver.inbox import asked, listing, paging
-from receiver.inbox.asked import NAMES, Asked, Word
+from receiver.inbox.asked import NAMES, Word
 from receiver.inbox.filters import EVENT_STATES, Place
 from receiver.inbox.paging import Page
 from receiver.providers import SOURCES
+from receiver.settings import accounts
 
 PERIODS = ("1h", "1d", "7d", "30d")
 NOTHING = Page((), None)
@@ -32,7 +34,8 @@ async def show(request: Request, console: Console) -> Response:
     return render(
         request, "events.html", live=before is None and not wanted.wrong, wanted=wanted, page=page, before=before,
         older=None if page.older is None else paging.written(page.older), names=NAMES,
-        suggested=[wanted.with_word(word) for word in _suggested(console, kinds)], doubts=_doubts(console, wanted),
+        suggested=[wanted.with_word(word) for word in _suggested(console, kinds)],
+        doubts=doubts(console, handler=wanted.filter.handler, account=wanted.filter.account),
     )  # fmt: skip
 
 
@@ -55,13 +58,11 @@ def _suggested(console: Console, kinds: Sequence[tuple[str, str, str]]) -> Itera
     yield from (Word("since", period) for period in PERIODS)
 
 
-def _doubts(console: Console, wanted: Asked) -> list[str]:
+def doubts(console: Console, *, handler: str | None, account: str | None = None) -> list[str]:
     """Return what can be mistyped: names that nothing has here. What is gone can have events nevertheless."""
-    accounts = dict.fromkeys(account.name for account in console.configured.accounts)
-    handler, account = wanted.filter.handler, wanted.filter.account
-    found = []
-    if handler is not None and handler not in console.handlers:
-        found.append(f"There is no handler {handler} here; there are {', '.join(console.handlers) or 'none'}.")
-    if account is not None and account not in accounts:
-        found.append(f"No account is called {account} here, only {', '.join(accounts)}.")
-    return found
+    known, found = console.configured.accounts, list[str]()
+    if handler is not None and handler not in discovery.with_own(console.handlers):
+        found.append(discovery.no_such(handler, console.handlers))
+    if account is not None and all(one.name != account for one in known):
+        found.append(accounts.no_such(account, known))
+    return [f"{why[0].upper()}{why[1:]}." for why in found]

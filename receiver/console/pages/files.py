@@ -1,4 +1,4 @@
-"""What pages load: style, scripts, and the stream of changes."""
+"""What pages load: style, scripts, and the stream of changes; and whether the process runs."""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request

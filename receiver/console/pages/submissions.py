@@ -1,6 +1,7 @@
 """What the providers were asked for: the list, one submission, its files, and what a person says of a lost answer."""
 
 import asyncio
+from functools import partial
 from typing import Any, NamedTuple, cast, get_args
 
 from starlette.exceptions import HTTPException
@@ -8,12 +9,14 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from receiver.console import forms
+from receiver.console.pages import transcripts
 from receiver.console.rendering import render, with_query
 from receiver.console.state import Console
 from receiver.errors import ImpossibleError, ProviderError
-from receiver.inbox import artifacts
-from receiver.submissions import announcing, finding, ids, records, resolving, results, shelf
+from receiver.inbox import artifacts, filters
+from receiver.submissions import announcing, finding, records, resolving, results, shelf
 from receiver.submissions.finding import Evidence
+from receiver.submissions.library import playing
 from receiver.submissions.moves import State
 from receiver.submissions.records import Submission
 from receiver.submissions.resolving import Action
@@ -23,7 +26,7 @@ ROWS = 50
 ASK_SECONDS = 10.0
 
 
-class Event(NamedTuple):
+class Moment(NamedTuple):
     """A moment in the life of a submission."""
 
     name: str
@@ -35,11 +38,13 @@ async def show(request: Request, console: Console) -> Response:
     given, said = request.query_params, ""
     asked = {name: given.get(name, "").strip() for name in ("title", "source", "account", "since")}
     states, before = [state for state in given.getlist("state") if state], given.get("before") or None
+    recent = partial(records.recent, limit=ROWS + 1)
     try:
-        wanted = _wanted(states, before, asked)
-    except ValueError as exc:
-        wanted, before, said = {"states": None}, None, f"{exc} Shown are all."
-    found = await console.read(lambda db: records.recent(db, limit=ROWS + 1, before=before, **wanted))
+        wanted = _wanted(states, asked)
+        found = await console.read(partial(recent, before=before, **wanted))
+    except (ValueError, ImpossibleError) as exc:
+        before, said = None, f"{str(exc).rstrip('.')}. Shown are all."
+        found = await console.read(partial(recent, states=None))
     shown, address = found[:ROWS], {"state": states, **asked}
     older = with_query(LIST, address | {"before": shown[-1].id}) if len(found) > ROWS else ""
     return render(
@@ -50,19 +55,15 @@ async def show(request: Request, console: Console) -> Response:
     )  # fmt: skip
 
 
-def _wanted(states: list[str], before: str | None, asked: dict[str, str]) -> dict[str, Any]:
+def _wanted(states: list[str], asked: dict[str, str]) -> dict[str, Any]:
     """Return what the list is asked for.
 
     Raises:
-        ValueError: there is no such state, or no such length of time, or what it goes on from is no id.
+        ValueError: there is no such state, or no such length of time.
     """
-    if before is not None and not ids.is_whole(before):
-        raise ValueError("The address names no submission to go on from.")
     if unknown := set(states) - set(State):
         raise ValueError(f"There is no state {', '.join(sorted(unknown))}: there are {', '.join(State)}.")
-    if not all(text.isprintable() for text in asked.values()):
-        raise ValueError("A filter has a character that cannot be looked for.")
-    since = forms.duration(asked["since"]) if asked["since"] else None
+    since = filters.duration(asked["since"]) if asked["since"] else None
     texts = {name: asked[name] or None for name in ("title", "source", "account")}
     return {"states": [State(state) for state in states] or None, "since": since, **texts}
 
@@ -73,19 +74,19 @@ async def one(request: Request, console: Console) -> Response:
     files = await console.read(lambda db: artifacts.of(db, found.id))
     trouble = await console.read(lambda db: results.trouble(db, found))
     moments = (
-        Event("Asked for", found.created_at), Event("Uploaded", found.uploaded_at), Event("Sent", found.sent_at),
-        Event("Accepted", found.accepted_at), Event("Seen last", found.seen_at), Event("Overdue", found.overdue_at),
-        Event("Ended", found.ended_at),
+        Moment("Asked for", found.created_at), Moment("Uploaded", found.uploaded_at), Moment("Sent", found.sent_at),
+        Moment("Accepted", found.accepted_at), Moment("Seen last", found.seen_at), Moment("Overdue", found.overdue_at),
+        Moment("Ended", found.ended_at),
     )  # fmt: skip
     return render(
         request, "submission.html", live=not found.is_over, one=found, files=files, trouble=trouble,
         moments=sorted((moment for moment in moments if moment.at is not None), key=lambda moment: moment.at),
-        transcript=announcing.transcript_id(found), was_before="before" in request.query_params,
+        transcript=_transcript(found, console), was_before="before" in request.query_params,
     )  # fmt: skip
 
 
 async def file(request: Request, console: Console) -> Response:
-    """Return a file that a submission has brought, or the part of it that is asked for."""
+    """Return a file that a submission has brought, or the part of it that is asked for. Players can play it."""
     found, asked = await _known(request, console), request.path_params["name"]
     files = await console.read(lambda db: artifacts.of(db, found.id))
     named = {str(number): one for number, one in enumerate(files, 1)} | {one.name: one for one in files}
@@ -93,7 +94,11 @@ async def file(request: Request, console: Console) -> Response:
     if artifact is None:
         raise HTTPException(404, f"{found.id} has no such file, or `receiver prune --artifacts` has deleted it.")
     status = await asyncio.to_thread(shelf.stored, artifact)
-    return FileResponse(artifact.path, media_type=artifact.safe_type, filename=artifact.name, stat_result=status)
+    played = playing.kind(artifact.name)
+    return FileResponse(
+        artifact.path, media_type=played or artifact.safe_type, filename=artifact.name, stat_result=status,
+        content_disposition_type="inline" if played else "attachment",
+    )  # fmt: skip
 
 
 async def ask(request: Request, console: Console) -> Response:
@@ -117,8 +122,6 @@ async def resolve(request: Request, console: Console) -> Response:
     action, remote_id = form.get("action", ""), form.get("remote_id", "").strip()
     if action not in get_args(Action):
         raise HTTPException(400, "Choose what becomes of it.")
-    if action == "found" and not (remote_id and remote_id.isprintable()):
-        raise ImpossibleError("say which work it became: give the provider's id of it")
 
     async def work(db: Any) -> Submission:
         async with db.acquire() as connection:
@@ -129,9 +132,15 @@ async def resolve(request: Request, console: Console) -> Response:
     return RedirectResponse(f"/submissions/{found.id}", 303)
 
 
+def _transcript(found: Submission, console: Console) -> str:
+    """Return the page of the transcript that a submission has brought; empty if it has brought none."""
+    number = announcing.transcript_id(found)
+    return "" if number is None else transcripts.address(console, found.source, number, found.api_url)
+
+
 async def _known(request: Request, console: Console) -> Submission:
     asked: str = request.path_params["id"]
-    found = await console.read(lambda db: records.find(db, asked)) if asked.isprintable() else None
+    found = await console.read(lambda db: records.find(db, asked))
     if found is None:
         raise HTTPException(404, "There is no such submission.")
     return found

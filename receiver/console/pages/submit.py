@@ -1,6 +1,7 @@
 """Submit a recording: what is asked for, its price, and only then the submission, once."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -8,9 +9,14 @@ from starlette.responses import RedirectResponse, Response
 
 from receiver.console import errors, forms, uploads
 from receiver.console.rendering import render
-from receiver.console.state import Console, Handing
+from receiver.console.state import Console, Progress
+from receiver.database import Pool
 from receiver.errors import ImpossibleError, ProviderError
-from receiver.submissions.drafts import FILES, MOST_FILES, OPTION, Draft, Drafts, Offer, arriving, handing, offered
+from receiver.logs.redaction import without_query
+from receiver.submissions import foreseen
+from receiver.submissions.checking import MistakesError
+from receiver.submissions.drafts import FILES, MOST_FILES, OPTION, URL, Draft, Offer, handing, offered
+from receiver.submissions.drafts.arriving import TOO_LARGE
 
 PRICE_SECONDS = 15.0
 SOON_SECONDS = 1.5
@@ -19,40 +25,60 @@ SOON_SECONDS = 1.5
 async def new(request: Request, console: Console) -> Response:
     """Show what can be asked for, or the form for one of these."""
     offers = offered(console.configured)
-    chosen = _chosen(request, offers) if request.query_params.get("source") else None
-    return render(
-        request, "submit.html", offers=offers, chosen=chosen, most=Drafts(console.configured).most,
-        most_files=MOST_FILES, option=OPTION, files=FILES,
-    )  # fmt: skip
+    if not request.query_params.get("source"):
+        return render(request, "submit.html", offers=offers, chosen=None)
+    return _form(request, console, _chosen(request, offers))
 
 
 async def hand_in(request: Request, console: Console) -> Response:
-    """Take in what is asked for. Nothing is sent or paid."""
-    chosen, drafts = _chosen(request, offered(console.configured)), Drafts(console.configured)
-    size = int(request.headers.get("content-length") or 0)
-    if size > drafts.most + uploads.MARGIN_BYTES:
-        raise HTTPException(413, f"{arriving.too_large(drafts.most)}.")
-    with drafts.arriving(size) as coming:
-        form = await uploads.read(request, coming, console.ending)
-        draft = chosen.draft(coming.folder.name, form.fields, form.files)
-        await asyncio.to_thread(drafts.asked, draft)  # mistakes are said at once
-        await asyncio.to_thread(drafts.keep, draft)
+    """Take in what is asked for, or show the form again with its mistakes. Nothing is started or paid."""
+    chosen, form = _chosen(request, offered(console.configured)), uploads.Form([], [])
+    try:
+        async with uploads.in_threads(console.drafts.arriving(uploads.announced(request))) as coming:
+            form = await uploads.read(request, coming, console.ending)
+            draft = chosen.draft(coming.folder.name, form.fields, form.files)
+            await asyncio.to_thread(console.drafts.asked, draft)  # mistakes are said at once
+            await asyncio.to_thread(console.drafts.keep, draft)
+    except MistakesError as exc:
+        return _form(request, console, chosen, form.fields, exc.at, had_files=bool(form.files))
+    except ImpossibleError as exc:
+        if exc.code == TOO_LARGE:
+            raise HTTPException(413, f"{exc}.") from exc
+        raise
     return RedirectResponse(f"/submissions/drafts/{draft.id}", 303)
+
+
+def _form(
+    request: Request, console: Console, chosen: Offer, fields: Sequence[tuple[str, str]] = (),
+    mistakes: Mapping[str, str] | None = None, *, had_files: bool = False,
+) -> Response:  # fmt: skip
+    """Return the form: empty, or with what was filled in and what is wrong with it."""
+    typed = dict[str, list[str]]()
+    for name, value in fields:
+        typed.setdefault(name, []).append(value)
+    address = typed.get(URL, [""])[-1].strip()
+    is_secret = without_query(address) != address
+    if is_secret:  # it is shown on no page
+        del typed[URL]
+    return render(
+        request, "submit.html", status=422 if mistakes else 200, offers=[], chosen=chosen, typed=typed,
+        mistakes=mistakes or {}, had_files=had_files, is_secret=is_secret, most=console.drafts.most,
+        is_quoted=foreseen.is_quoted(chosen.source), most_files=MOST_FILES, option=OPTION, files=FILES,
+    )  # fmt: skip
 
 
 async def show(request: Request, console: Console) -> Response:
     """Show what will be asked for and what it will cost, how far it is, or lead to what became of it."""
-    draft, handed = await _known(request, console), console.handing.get(request.path_params["draft"])
-    said, is_under_way = "", handed is not None and not handed.task.done()
-    if not (draft.prices or draft.is_submitted or is_under_way):
+    said, (draft, progress) = "", await _known(request, console)
+    if not (draft.prices or draft.is_submitted or _is_under_way(progress)):
         said = await _price(console, draft)
-        # Somebody can have submitted it from another page meanwhile.
-        draft, handed = await _known(request, console), console.handing.get(draft.id)
-        is_under_way = handed is not None and not handed.task.done()
+        draft, progress = await _known(request, console)  # somebody can have submitted it from another page meanwhile
     if draft.is_submitted and draft.number == 1:
         return _to_submission(draft)
+    is_under_way = _is_under_way(progress) and not draft.is_submitted
     return render(
-        request, "draft.html", live=is_under_way, draft=draft, said=said, handed=handed, is_under_way=is_under_way,
+        request, "draft.html", draft=draft, said=said, progress=progress, is_under_way=is_under_way,
+        live=is_under_way or bool(draft.prices and not draft.is_submitted),  # else each look would ask for the price
         names=[one.name for one in draft.files] or [draft.url or ""],
     )  # fmt: skip
 
@@ -61,7 +87,7 @@ async def _price(console: Console, draft: Draft) -> str:
     """Ask for the prices of a draft, and keep them in it. Return why there are none; empty if there are."""
     try:
         async with asyncio.timeout(PRICE_SECONDS):
-            await console.act(lambda db: handing.prices(Drafts(console.configured), draft, (db, console.url)))
+            await console.act(lambda db: handing.prices(console.drafts, draft, (db, console.url)))
     except (ProviderError, ImpossibleError, TimeoutError) as exc:
         return str(exc) or f"no answer within {PRICE_SECONDS:g} s"
     return ""
@@ -69,37 +95,56 @@ async def _price(console: Console, draft: Draft) -> str:
 
 async def submit(request: Request, console: Console) -> Response:
     """Hand a draft to the workers: this is paid for. Asked twice, it is done once."""
-    draft, form = await _known(request, console), await forms.read(request)
+    (draft, _), form = await _known(request, console), await forms.read(request)
     if draft.is_submitted:
         return _to_submission(draft)
-    before = console.handing.get(draft.id)
-    if before is None or before.task.done():
-        handed = console.handing[draft.id] = Handing()
-        handed.task = asyncio.create_task(_submit(console, draft, handed, again="again" in form))
-        await asyncio.wait({handed.task}, timeout=SOON_SECONDS)
+    if not _is_under_way(console.progress.get(draft.id)):
+        progress = console.progress[draft.id] = Progress()
+        progress.task = asyncio.create_task(_submit(console, draft, progress, again="again" in form))
+        console.changes.note()
+        await _forget_old(console)
+        await asyncio.wait({progress.task}, timeout=SOON_SECONDS)
     return RedirectResponse(f"/submissions/drafts/{draft.id}", 303)
 
 
 async def drop(request: Request, console: Console) -> Response:
     """Remove a draft with its files."""
-    draft = await _known(request, console)
-    drafts = Drafts(console.configured)
-    with drafts.held(draft):
-        await asyncio.to_thread(drafts.forget, draft.id)
+    draft, _ = await _known(request, console)
+    await asyncio.to_thread(console.drafts.forget, draft.id)
+    console.progress.pop(draft.id, None)
+    console.changes.note()
     return RedirectResponse("/submissions", 303)
 
 
-async def _submit(console: Console, draft: Draft, handed: Handing, *, again: bool) -> None:
+async def _submit(console: Console, draft: Draft, progress: Progress, *, again: bool) -> None:
+    """Submit a draft behind the pages. Its progress is forgotten once it is submitted; why it is not, is kept."""
+
+    async def work(db: Pool) -> None:
+        progress.is_waiting = False
+        at = db, console.url
+        await handing.submit(console.drafts, draft.id, at, again=again, showing=progress.show)
+
     try:
-        await console.act(
-            lambda db: handing.submit(
-                Drafts(console.configured), draft.id, (db, console.url), again=again, showing=handed.show
-            )
-        )
+        # A large file holds up no replay, and other files wait for it.
+        await (console.upload(work) if draft.files else console.act(work))
     except Exception as exc:  # noqa: BLE001 - nobody awaits it: what is not said here is never said
-        handed.trouble = errors.of_work(exc, "a draft on its way to the workers")
+        progress.trouble = errors.of_work(exc, "a draft on its way to the workers")
+    else:
+        console.progress.pop(draft.id, None)
     finally:
         console.changes.note()
+
+
+async def _forget_old(console: Console) -> None:
+    """Forget what became of drafts that are gone."""
+    over = [draft_id for draft_id, one in console.progress.items() if not _is_under_way(one)]
+    for draft_id in over:
+        if await asyncio.to_thread(console.drafts.find, draft_id) is None:
+            console.progress.pop(draft_id, None)
+
+
+def _is_under_way(progress: Progress | None) -> bool:
+    return progress is not None and not progress.task.done()
 
 
 def _chosen(request: Request, offers: list[Offer]) -> Offer:
@@ -116,8 +161,11 @@ def _to_submission(draft: Draft) -> Response:
     return RedirectResponse(f"/submissions/{draft.submitted[0]}{known}", 303)
 
 
-async def _known(request: Request, console: Console) -> Draft:
-    found = await asyncio.to_thread(Drafts(console.configured).find, request.path_params["draft"])
+async def _known(request: Request, console: Console) -> tuple[Draft, Progress | None]:
+    """Return a draft, and how far it is. That is looked at first: it is forgotten once the draft is submitted."""
+    draft_id: str = request.path_params["draft"]
+    progress = console.progress.get(draft_id)
+    found = await asyncio.to_thread(console.drafts.find, draft_id)
     if found is None:
         raise HTTPException(404, "There is no such draft: it was discarded, is older than a day, or another machine's.")
-    return found
+    return found, progress

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,13 +13,16 @@ from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from receiver.console.pages import transcripts
 from receiver.console.pages.transcripts import moment
 from receiver.console.rendering import render, with_query
 from receiver.console.state import Console
-from receiver.submissions.library import playing, reading
+from receiver.errors import ImpossibleError
+from receiver.inbox.artifacts import Artifact
+from receiver.submissions import shelf
+from receiver.submissions.library import reading
 from receiver.submissions.library.playing import Elsewhere
 from receiver.submissions.library.reading import Answer, Whole
 from receiver.transcripts import Segment, Transcript, documents
@@ -51,7 +55,6 @@ class Player(NamedTuple):
     """An audio element: what it plays, and the origin that the page's policy names if it is not ours."""
 
     url: str
-    type: str
     origin: str
 
 
@@ -61,19 +64,19 @@ async def show(request: Request, console: Console) -> Response:
     transcript = await _transcript(console, found.answer)
     segments, asked = transcript.segments, request.query_params
     first, chosen = _first(segments, asked.get("t", ""), asked.get("from", ""))
-    player, shown = _player(request, found), segments[first : first + SEGMENTS]
+    player, shown = await _player(request, found), segments[first : first + SEGMENTS]
     about = found.answer.source, found.answer.transcription_id, found.answer.api_url
-    place = partial(transcripts.place, console, *about, play=asked.get("play") == "1")
+    address = partial(transcripts.address, console, *about, play=asked.get("play") == "1")
     return render(
         request, "transcript.html", media="" if player is None else player.origin, found=found, answer=found.answer,
         transcript=transcript, rows=_rows(shown, chosen), clock_of=documents.clock,
-        moment_of=partial(_with_moment, place()),
+        moment_of=partial(_with_moment, address()),
         player=player, elsewhere=found.elsewhere, formats=list(documents.FORMATS), path_of=_path(request),
         with_words=sum(len(segment.words) for segment in shown) <= MOST_WORDS,
-        other_apis=[(api, transcripts.place(console, *about[:2], api)) for api in found.apis if api != about[2]],
-        earlier=place(first=max(0, first - SEGMENTS)) if first else "",
-        later=place(first=first + SEGMENTS) if first + SEGMENTS < len(segments) else "",
-        play=f"{place(play=True)}#player", seconds=segments[-1].end_seconds if segments else 0.0,
+        other_apis=[(api, transcripts.address(console, *about[:2], api)) for api in found.apis if api != about[2]],
+        earlier=address(first=max(0, first - SEGMENTS)) if first else "",
+        later=address(first=first + SEGMENTS) if first + SEGMENTS < len(segments) else "",
+        play=f"{address(play=True)}#player", seconds=segments[-1].end_seconds if segments else 0.0,
     )  # fmt: skip
 
 
@@ -84,7 +87,7 @@ async def download(request: Request, console: Console) -> Response:
         raise HTTPException(404, f"There is no format {name}: there are {', '.join(documents.FORMATS)}.")
     found = await _answer(request, console)
     transcript = await _transcript(console, found)
-    text = await asyncio.to_thread(documents.FORMATS[name], transcript)
+    text = await asyncio.to_thread(documents.written, transcript, name, cues=console.configured.cues)
     ending, kind = TYPES[name]
     file = f"{_safe(found.title or '') or found.source}-{_safe(found.transcription_id)}.{ending}"
     plain = file.encode("ascii", "ignore").decode().lstrip("-")
@@ -97,17 +100,6 @@ def _safe(text: str) -> str:
     """Return a text as a part of a file's name: letters, their marks and digits, with - between words."""
     kept = "".join(c if c == "_" or unicodedata.category(c)[0] in "LMN" else " " for c in text)
     return "-".join(kept.split())[:NAME]
-
-
-async def recording(request: Request, console: Console) -> Response:
-    """Return a file of its submission that browsers play, or the part of it that is asked for."""
-    files, number = (await _whole(request, console)).files, request.path_params["number"]
-    if not number < len(files):
-        raise HTTPException(404, "There is no such recording.")
-    file = files[number]
-    if not await asyncio.to_thread(reading.lies_here, file):
-        raise HTTPException(404, f"{file.name} is not on this machine.")
-    return FileResponse(file.path, media_type=playing.kind(file.name), content_disposition_type="inline")
 
 
 async def _whole(request: Request, console: Console) -> Whole:
@@ -137,11 +129,8 @@ async def _answer(request: Request, console: Console) -> Answer:
 
 def _asked(request: Request, console: Console) -> dict[str, Any]:
     source, transcription_id = request.path_params["source"], request.path_params["id"]
-    api_url = request.query_params.get("api")
-    if not f"{source}{transcription_id}{api_url or ''}".isprintable():
-        raise HTTPException(404, GONE)
     return {
-        "source": source, "transcription_id": transcription_id, "api_url": api_url or None,
+        "source": source, "transcription_id": transcription_id, "api_url": request.query_params.get("api") or None,
         "usual": transcripts.usual_apis(console, source),
     }  # fmt: skip
 
@@ -161,8 +150,8 @@ def _first(segments: Sequence[Segment], t: str, number: str) -> tuple[int, tuple
     """Return the first segment of the page, and where on it an asked moment lies, with that as addresses name it."""
     if _MOMENT.fullmatch(t) and segments:
         at = float(t)
-        place = max(0, bisect_right([segment.start_seconds for segment in segments], at) - 1)
-        return place // SEGMENTS * SEGMENTS, (place % SEGMENTS, moment(at))
+        index = max(0, bisect_right([segment.start_seconds for segment in segments], at) - 1)
+        return index // SEGMENTS * SEGMENTS, (index % SEGMENTS, moment(at))
     if _NUMBER.fullmatch(number) and int(number) < len(segments):
         return int(number), None
     return 0, None
@@ -185,12 +174,20 @@ def _rows(segments: Sequence[Segment], chosen: tuple[int, str] | None) -> list[R
     return rows
 
 
-def _player(request: Request, found: Whole) -> Player | None:
+async def _player(request: Request, found: Whole) -> Player | None:
     """Return the player: of a file that lies here, or of another host after a person has said so."""
-    here = [(number, file) for number, file in enumerate(found.files) if reading.lies_here(file)]
-    if here:
-        number, file = here[0]
-        return Player(_path(request)("recording", number), playing.kind(file.name) or "", "")
+    here = await asyncio.to_thread(_first_here, found.files)
+    if here is not None:
+        return Player(f"/submissions/{quote(found.submission or '')}/artifacts/{quote(here.name, safe='')}", "")
     if isinstance(found.elsewhere, Elsewhere) and request.query_params.get("play") == "1":
-        return Player(found.elsewhere.url, playing.kind(found.elsewhere.url) or "", found.elsewhere.origin)
+        return Player(found.elsewhere.url, found.elsewhere.origin)
+    return None
+
+
+def _first_here(files: Sequence[Artifact]) -> Artifact | None:
+    """Return the first of some files that lies on this machine as it was fetched. This blocks."""
+    for file in files:
+        with suppress(ImpossibleError):
+            shelf.stored(file)
+            return file
     return None

@@ -38,7 +38,7 @@ FAMILIES = (
     ),
     Family(
         "receiver_events_total", "counter",
-        "Events by source, type (empty if quarantined) and origin: webhook, callback, submission, reconciled.",
+        "Events by source, type (empty if quarantined) and origin: webhook, callback, submission, reconciled, notice.",
         ("source", "type", "origin"), counts.EVENTS,
     ),
     Family(

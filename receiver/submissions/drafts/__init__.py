@@ -7,7 +7,7 @@
        └─ broken off, refused: nothing is left
 
 offered      what can be asked for, and a draft of what a form says
-draft        what was handed in
+draft        what was handed in, and where its form has mistakes
 arriving     files on their way to the disk
 kept         the drafts of this machine
 handing      their prices, and their way to the workers
@@ -17,8 +17,8 @@ where a new submission is wanted although there is one, the draft is.
 """
 
 from receiver.submissions.drafts.arriving import MOST_FILES, Arriving
-from receiver.submissions.drafts.draft import Draft, Handed
+from receiver.submissions.drafts.draft import FILES, OPTION, URL, Draft, Handed
 from receiver.submissions.drafts.kept import Drafts
-from receiver.submissions.drafts.offered import FILES, OPTION, Offer, offered
+from receiver.submissions.drafts.offered import Offer, offered
 
-__all__ = ["FILES", "MOST_FILES", "OPTION", "Arriving", "Draft", "Drafts", "Handed", "Offer", "offered"]
+__all__ = ["FILES", "MOST_FILES", "OPTION", "URL", "Arriving", "Draft", "Drafts", "Handed", "Offer", "offered"]

@@ -15,6 +15,7 @@ from receiver.submissions.drafts.draft import Handed
 MOST_FILES = 50
 KEPT_FREE = 1024**3  # bytes of the disk: deliveries can need them
 LOOK_AT_ROOM = 4 * 1024**2
+TOO_LARGE = "too_large"  # the code of a refusal
 
 
 class Arriving:
@@ -51,12 +52,11 @@ class Arriving:
         """Take in a piece of the file that was begun last.
 
         Raises:
-            ImpossibleError: they are too large, or the disk has no room.
+            ImpossibleError: as for `require_fits`, or the disk has no room.
         """
         assert self._file is not None
         self._size += len(piece)
-        if self._size > self.most:
-            raise ImpossibleError(too_large(self.most), code="too_large")
+        self.require_fits(self._size)
         _ROOM.take(self, len(piece))
         try:
             self._file.write(piece)
@@ -64,19 +64,13 @@ class Arriving:
             raise ImpossibleError(f"it cannot be kept here: {exc.strerror}") from exc
 
     def end(self) -> None:
-        """End the file: it is on disk then.
-
-        Raises:
-            ImpossibleError: it is empty.
-        """
+        """End the file: it is on disk then."""
         assert self._file is not None
         self._file.flush()
         os.fsync(self._file.fileno())
         size = self._file.tell()
         self.close()
         self.handed[-1] = self.handed[-1].model_copy(update={"size": size})
-        if size == 0:
-            raise ImpossibleError(f"{self.handed[-1].name} is empty")
 
     @contextmanager
     def room(self, size: int) -> Iterator[None]:
@@ -86,13 +80,26 @@ class Arriving:
             size: how many bytes are announced; 0 if that is not told.
 
         Raises:
-            ImpossibleError: there is none.
+            ImpossibleError: as for `require_fits`, or there is none.
         """
+        self.require_fits(size)
         _ROOM.announce(self, size)
         try:
             yield
         finally:
             _ROOM.end(self)
+
+    def require_fits(self, size: int) -> None:
+        """Refuse files that are too large.
+
+        Raises:
+            ImpossibleError: so many bytes are.
+        """
+        if size > self.most:
+            raise ImpossibleError(
+                f"the files of a submission can have {self.most / 1024**2:,.0f} MB together: make them smaller, or "
+                "give an address", code=TOO_LARGE,
+            )  # fmt: skip
 
     def close(self) -> None:
         """Close the file that is open."""
@@ -150,10 +157,3 @@ def require_room(folder: Path, size: int) -> None:
     """
     if shutil.disk_usage(folder).free - size < KEPT_FREE:
         raise ImpossibleError("the disk has no room for it: a gigabyte is kept free for deliveries")
-
-
-def too_large(most: int) -> str:
-    """Return the sentence that refuses files that are too large."""
-    return (
-        f"the files of a submission can have {most / 1024**2:,.0f} MB together: make them smaller, or give an address"
-    )

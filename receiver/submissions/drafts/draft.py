@@ -1,10 +1,17 @@
-"""What was handed in, as it is written down."""
+"""What was handed in, as it is written down, and at which field of its form a mistake is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from pydantic import BaseModel, ConfigDict
 
+from receiver.errors import ImpossibleError
+from receiver.submissions.asking import NOT_WITHIN
+from receiver.submissions.checking import MistakesError
 from receiver.submissions.moves import IfLost
+
+OPTION = "option:"  # what the field of an option is called before its name
+URL, FILES, MAX_CHARGE, IF_LOST = "url", "files", "max_charge", "if_lost"
 
 
 class Handed(BaseModel):
@@ -28,6 +35,7 @@ class Draft(BaseModel):
         files: the recordings that are files.
         option_files: the options that are files.
         prices: of each recording, in words; empty until they were asked for.
+        refused: why each recording is refused for its price, as long as it is not submitted; empty if it is not.
         before: for each recording the id of the submission that asks for the same; empty if there is none.
         again: whether a person has said that new submissions are wanted, although some ask for the same.
         submitted: the ids of the submissions, in the order of the recordings.
@@ -46,6 +54,7 @@ class Draft(BaseModel):
     files: tuple[Handed, ...] = ()
     option_files: Mapping[str, Handed] = {}
     prices: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     again: bool = False
     submitted: tuple[str, ...] = ()
@@ -63,3 +72,25 @@ class Draft(BaseModel):
     def is_submitted(self) -> bool:
         """Whether every recording is."""
         return len(self.submitted) == self.number
+
+    def refusals(self, *, again: bool) -> list[str]:
+        """Return why it cannot be submitted. What is there already is paid for by nobody, unless it is wanted again."""
+        left = range(len(self.submitted), len(self.refused))
+        there = {number for number in left if self.before[number] and not (again or self.again)}
+        return [self.refused[number] for number in left if self.refused[number] and number not in there]
+
+
+@contextmanager
+def told_at(field: str) -> Iterator[None]:
+    """Say at which field of the form a mistake is: that of an option at the option, and of a price at its ceiling.
+
+    Raises:
+        MistakesError: there is one.
+    """
+    try:
+        yield
+    except MistakesError as exc:
+        its = {f"{OPTION}{name}": said for name, said in exc.at.items()}
+        raise MistakesError(str(exc), its or {field: str(exc)}) from exc
+    except ImpossibleError as exc:
+        raise MistakesError(str(exc), {MAX_CHARGE if exc.code == NOT_WITHIN else field: str(exc)}) from exc

@@ -38,22 +38,22 @@ async def prices(drafts: Drafts, draft: Draft, at: At) -> Draft:
 
 
 @asynccontextmanager
-async def _with_files(drafts: Drafts, draft: str) -> AsyncIterator[None]:
+async def _with_files(drafts: Drafts, draft_id: str) -> AsyncIterator[None]:
     """Take a file that is not there any more for what it is, and not for an outage."""
     try:
         yield
     except (OSError, ImpossibleError):
-        await asyncio.to_thread(drafts.require_files, draft)
+        await asyncio.to_thread(drafts.require_files, draft_id)
         raise
 
 
 @asynccontextmanager
-async def _held(drafts: Drafts, draft: Draft) -> AsyncIterator[None]:
+async def _held(drafts: Drafts, draft_id: str) -> AsyncIterator[None]:
     """Hold a draft. Whoever keeps its prices holds it for a moment only, so that moment is waited for."""
     with ExitStack() as stack:
         for left in reversed(range(TRIES)):
             try:
-                stack.enter_context(drafts.held(draft))
+                stack.enter_context(drafts.held(draft_id))
                 break
             except ImpossibleError as exc:
                 if exc.code != "held" or not left:
@@ -67,14 +67,12 @@ async def _before(db: Pool, asked: Sequence[Asked]) -> tuple[str, ...]:
     return tuple("" if one is None else one.id for one in found)
 
 
-async def submit(
-    drafts: Drafts, draft: str, at: At, *, again: bool, showing: Showing
-) -> Draft:  # fmt: skip
+async def submit(drafts: Drafts, draft_id: str, at: At, *, again: bool, showing: Showing) -> Draft:
     """Hand the recordings of a draft to the workers, those that are not yet. Return it with their submissions.
 
     Args:
         drafts: where it lies.
-        draft: its id.
+        draft_id: its id.
         at: the database, and its URL.
         again: whether new submissions are wanted, although there are some that ask for the same.
         showing: called while a file is uploaded.
@@ -83,15 +81,14 @@ async def submit(
         ImpossibleError: as for `ordering.submit`, or `Drafts.asked`, or there is no such draft any more.
         ProviderError: as for `ordering.submit`. The same call goes on.
     """
-    found = await asyncio.to_thread(drafts.known, draft)
-    async with _held(drafts, found):
+    async with _held(drafts, draft_id):
         # Somebody can have submitted it before it was held. Whoever has wanted a new submission once, means that one.
-        known = await asyncio.to_thread(drafts.known, draft)
+        known = await asyncio.to_thread(drafts.known, draft_id)
         if known.is_submitted:
             return known
         if again and not known.again:
             known = await asyncio.to_thread(drafts.keep, known.model_copy(update={"again": True}))
-        async with _with_files(drafts, draft):
+        async with _with_files(drafts, draft_id):
             return await _submit(drafts, known, at, showing)
 
 

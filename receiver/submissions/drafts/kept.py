@@ -16,14 +16,15 @@ from receiver.settings import Settings
 from receiver.submissions import asking, recordings
 from receiver.submissions.asking import Asked, Terms
 from receiver.submissions.drafts.arriving import Arriving
-from receiver.submissions.drafts.draft import Draft, Handed
+from receiver.submissions.drafts.draft import FILES, OPTION, URL, Draft, Handed, told_at
+from receiver.submissions.foreseen import Foreseen
 from receiver.submissions.media import CONTENT_TYPES
 from receiver.submissions.shelf import open_shelf
 
 FOLDER, FILE = "drafts", "draft.json"
 DAY_SECONDS = 24 * 3600.0
 _ID = re.compile(r"[0-9a-f]{32}")
-GONE = "there is no such draft any more: it was discarded, or is older than a day. Nothing was sent"
+GONE = "there is no such draft any more: it was discarded, or is older than a day"
 HELD = "it is being submitted already"
 
 
@@ -48,7 +49,7 @@ class Drafts:
             size: how many bytes are announced; 0 if that is not told.
 
         Raises:
-            ImpossibleError: the disk has no room for it.
+            ImpossibleError: it is too large, or the disk has no room for it.
         """
         self.sweep()
         folder = self.place / secrets.token_hex(16)
@@ -74,63 +75,64 @@ class Drafts:
         part.replace(path)
         return draft
 
-    def keep_prices(self, draft: str, prices: Sequence[str], before: Sequence[str]) -> Draft:
+    def keep_prices(self, draft_id: str, prices: Sequence[Foreseen], before: Sequence[str]) -> Draft:
         """Keep the prices of a draft, unless somebody submits it meanwhile. Return it as it is now.
 
         Raises:
             ImpossibleError: it is gone, or somebody submits it now.
         """
-        known = self.known(draft)
-        with self.held(known):
-            known = self.known(draft)
+        with self.held(draft_id):
+            known = self.known(draft_id)
             if known.is_submitted:  # the prices came too late
                 return known
             # What asked for the same before the first of them was submitted counts.
-            kept = {"prices": tuple(prices), "before": known.before or tuple(before)}
-            return self.keep(known.model_copy(update=kept))
+            kept = {"before": known.before or tuple(before), "refused": tuple(one.refused for one in prices)}
+            return self.keep(known.model_copy(update=kept | {"prices": tuple(one.price for one in prices)}))
 
-    def known(self, draft: str) -> Draft:
+    def known(self, draft_id: str) -> Draft:
         """Return a draft by its id.
 
         Raises:
             ImpossibleError: it is gone.
         """
-        found = self.find(draft)
+        found = self.find(draft_id)
         if found is None:
             raise ImpossibleError(GONE)
         return found
 
-    def require_files(self, draft: str) -> None:
+    def require_files(self, draft_id: str) -> None:
         """Refuse a draft that has lost its files, because somebody has submitted or discarded it meanwhile.
 
         Raises:
             ImpossibleError: it has.
         """
-        known = self.known(draft)
+        known = self.known(draft_id)
         if known.is_submitted:
             raise ImpossibleError("it was submitted meanwhile")
         for one in (*known.files, *known.option_files.values()):
-            if not (self.place / draft / one.place).exists():
+            if not (self.place / draft_id / one.place).exists():
                 raise ImpossibleError(f"{one.name} is not on this machine any more: hand it in again. Nothing was sent")
 
-    def find(self, draft: str) -> Draft | None:
+    def find(self, draft_id: str) -> Draft | None:
         """Return a draft by its id; None if there is none."""
-        if not _ID.fullmatch(draft):
+        if not _ID.fullmatch(draft_id):
             return None
         try:
-            return Draft.model_validate_json((self.place / draft / FILE).read_bytes())
+            return Draft.model_validate_json((self.place / draft_id / FILE).read_bytes())
         except FileNotFoundError:
             return None
 
     @contextmanager
-    def held(self, draft: Draft) -> Iterator[None]:
+    def held(self, draft_id: str) -> Iterator[None]:
         """Hold a draft, so that nobody else submits or forgets it meanwhile, here or in another process.
 
         Raises:
             ImpossibleError: somebody does, or it is gone.
         """
+        if not _ID.fullmatch(draft_id):
+            raise ImpossibleError(GONE)
         try:
-            descriptor = os.open(self.place / draft.id, os.O_RDONLY)
+            descriptor = os.open(self.place / draft_id, os.O_RDONLY)
         except FileNotFoundError as exc:
             raise ImpossibleError(GONE) from exc
         try:
@@ -142,10 +144,14 @@ class Drafts:
         finally:
             os.close(descriptor)
 
-    def forget(self, draft: str) -> None:
-        """Remove a draft with its files."""
-        if _ID.fullmatch(draft):
-            shutil.rmtree(self.place / draft, ignore_errors=True)
+    def forget(self, draft_id: str) -> None:
+        """Remove a draft with its files.
+
+        Raises:
+            ImpossibleError: it is being submitted, or is gone.
+        """
+        with self.held(draft_id):
+            shutil.rmtree(self.place / draft_id, ignore_errors=True)
 
     def end(self, draft: Draft) -> Draft:
         """Keep of a draft that is submitted only what became of it."""
@@ -155,34 +161,38 @@ class Drafts:
                 shutil.rmtree(folder, ignore_errors=True)
         return kept
 
-    def sweep(self, *, older: float = DAY_SECONDS) -> None:
-        """Remove what was left more than `older` seconds ago."""
+    def sweep(self) -> None:
+        """Remove what was left more than a day ago."""
         with suppress(FileNotFoundError):
             for folder in self.place.iterdir():
                 with suppress(OSError):
-                    if time.time() - folder.stat().st_mtime > older:
+                    if time.time() - folder.stat().st_mtime > DAY_SECONDS:
                         shutil.rmtree(folder, ignore_errors=True)
 
     def asked(self, draft: Draft) -> list[Asked]:
         """Return what a draft asks for, checked against the provider's ranges: for each recording.
 
         Raises:
-            ImpossibleError: the provider would refuse it, or it might cost too much.
+            MistakesError: the provider would refuse it, or it might cost too much. Its names are the form's fields.
+            ImpossibleError: there is no such account or operation.
         """
         source = by_name(draft.source)
         if source is None or draft.operation not in source.operations:
             raise ImpossibleError(f"there is no {draft.operation} of {draft.source}")
         account = self.configured.account_of(draft.source, draft.account)
         given = {name: self._media(draft, one) for name, one in draft.option_files.items()}
-        work = asking.work_with(source, draft.operation, draft.options, given)
+        with told_at(OPTION):
+            work = asking.work_with(source, draft.operation, draft.options, given)
         terms = [self._terms(draft, number) for number in range(draft.number)]
         if draft.url is not None:
-            address = recordings.address(draft.url)  # no path of this machine
-            return [asking.read(source, account, work, address, terms[0])]
-        return [
-            asking.handed_in(source, account, work, self._media(draft, one), its)
-            for one, its in zip(draft.files, terms, strict=True)
-        ]
+            with told_at(URL):
+                address = recordings.address(draft.url)  # no path of this machine
+                return [asking.read(source, account, work, address, terms[0])]
+        with told_at(FILES):
+            return [
+                asking.handed_in(source, account, work, self._media(draft, one), its)
+                for one, its in zip(draft.files, terms, strict=True)
+            ]
 
     def _terms(self, draft: Draft, number: int) -> Terms:
         return Terms(draft.if_lost, f"draft-{draft.id}-{number}" if draft.again else None, max_charge=draft.max_charge)

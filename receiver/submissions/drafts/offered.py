@@ -1,19 +1,17 @@
 """What can be asked for here, and a draft of what a form says about it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast, get_args
 
-from receiver.errors import ImpossibleError
 from receiver.providers import Source, by_name, offers
 from receiver.providers.offers import Offered
 from receiver.settings import Settings
-from receiver.submissions.drafts.draft import Draft, Handed
+from receiver.submissions import asking
+from receiver.submissions.checking import MistakesError
+from receiver.submissions.drafts.draft import FILES, IF_LOST, MAX_CHARGE, OPTION, URL, Draft, Handed, told_at
 from receiver.submissions.moves import IfLost
-
-OPTION = "option:"  # what the field of an option is called before its name
-FILES = "files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +32,49 @@ class Offer:
         """The options that are files."""
         return self.source.operations[self.operation].files
 
-    def draft(self, name: str, fields: Sequence[tuple[str, str]], files: Sequence[tuple[str, Handed]]) -> Draft:
+    def draft(self, draft_id: str, fields: Sequence[tuple[str, str]], files: Sequence[tuple[str, Handed]]) -> Draft:
         """Return a draft of what a form says.
 
         Args:
-            name: its id.
+            draft_id: its id.
             fields: the names and values of the form's fields.
             files: its files, each with the name of its field.
 
         Raises:
-            ImpossibleError: there is no recording or more than one kind of it, or a term is none.
+            MistakesError: there is no recording or more than one kind of it, a file is empty, or a term or an option is
+                none.
         """
-        said = dict(fields)
-        url, recordings = said.get("url", "").strip() or None, [one for field, one in files if field == FILES]
+        said, options = dict(fields), self._typed(fields)
+        option_files = {field.removeprefix(OPTION): one for field, one in files if field != FILES}
+        wrong = self._wrong(options, option_files)
+        url, recordings = said.get(URL, "").strip() or None, [one for field, one in files if field == FILES]
         if (url is None) == (not recordings):
-            raise ImpossibleError("hand in either the web address of a recording, or files: nothing was sent")
-        if_lost = said.get("if_lost") or "ask"
+            wrong[URL] = "hand in either the web address of a recording, or files"
+        for field, one in files:
+            if one.size == 0:
+                wrong[field] = f"{one.name} is empty"
+        if_lost, max_charge = said.get(IF_LOST) or "ask", _ceiling(said.get(MAX_CHARGE, ""))
         if if_lost not in get_args(IfLost):
-            raise ImpossibleError(f"what a lost answer means is one of {', '.join(get_args(IfLost))}")
+            wrong[IF_LOST] = f"what a lost answer means is one of {', '.join(get_args(IfLost))}"
+        if max_charge is not None and not (math.isfinite(max_charge) and max_charge >= 0):
+            wrong[MAX_CHARGE] = f"the most that it can cost is a number, and not {said[MAX_CHARGE].strip()}"
+        if wrong:
+            raise MistakesError("; ".join(wrong.values()), wrong)
         return Draft(
-            id=name, source=self.source.name, account=self.account, operation=self.operation,
-            options=tuple(self._typed(fields)), if_lost=cast("IfLost", if_lost),
-            max_charge=_ceiling(said.get("max_charge", "")), url=url, files=tuple(recordings),
-            option_files={field.removeprefix(OPTION): one for field, one in files if field != FILES},
+            id=draft_id, source=self.source.name, account=self.account, operation=self.operation,
+            options=tuple(options), if_lost=cast("IfLost", if_lost), max_charge=max_charge, url=url,
+            files=tuple(recordings), option_files=option_files,
         )  # fmt: skip
+
+    def _wrong(self, options: Sequence[tuple[str, str]], files: Mapping[str, Handed]) -> dict[str, str]:
+        """Return the mistakes of the options, by their fields."""
+        try:
+            with told_at(OPTION):
+                given = [*options, *((name, f"@{one.name}") for name, one in files.items())]
+                asking.wishes_of(self.source, self.operation, given)
+        except MistakesError as exc:
+            return dict(exc.at)
+        return {}
 
     def _typed(self, fields: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         """Return the options that something was typed for. Each line for a list is a member of it."""
@@ -79,12 +96,8 @@ def offered(configured: Settings) -> list[Offer]:
 
 
 def _ceiling(typed: str) -> float | None:
-    if not typed.strip():
-        return None
+    """Return a number as typed: None if nothing was typed, and NaN if it is none."""
     try:
-        found = float(typed)
+        return float(typed) if typed.strip() else None
     except ValueError:
-        found = math.nan
-    if not (math.isfinite(found) and found >= 0):
-        raise ImpossibleError(f"the most that it can cost is a number, and not {typed.strip()}")
-    return found
+        return math.nan

@@ -5,7 +5,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-BEGIN, END, OPENING = "\x02", "\x03", "\x04"  # no text has them: what is said has no control characters
+# No text has them: what is said has no control characters. OPENING stands for `<` in what PostgreSQL marks: it takes
+# what stands behind a `<` for a tag, finds no words in that, and leaves it out of what it returns.
+BEGIN, END, OPENING = "\x02", "\x03", "\x04"
 BEFORE_CHARACTERS = 80  # the first marked word
 MOST_CHARACTERS = 300
 MORE = "…"

@@ -2,7 +2,8 @@
 
 Each answer is noted in `receiver.unindexed` by the statement that keeps it, whoever does. One transaction takes it off
 that list and writes the passages. So a kill loses nothing, and several workers share the work. What lay here before the
-library did is on the list too; the newest comes first.
+library did is on the list too; the newest comes first. What cannot be read is taken off as well: the log says so once,
+and nobody tries it again, not even a later version.
 """
 
 import asyncio

@@ -9,7 +9,7 @@ import asyncpg
 
 from receiver import providers
 from receiver.database import Database, query
-from receiver.events import Event, Transcription, moment
+from receiver.events import AccountId, Event, Transcription, moment
 from receiver.inbox import artifacts, listing
 from receiver.inbox.artifacts import Artifact
 from receiver.inbox.filters import Filter
@@ -51,6 +51,11 @@ class Answer:
     def key(self) -> tuple[str, str, str, str]:
         """What the archive names it by."""
         return self.source, self.api_url, self.transcription_id, self.completed_at
+
+    @property
+    def whose(self) -> AccountId | None:
+        """The account that it is of; None if that is not known."""
+        return None if self.account is None else AccountId(self.source, self.api_url, self.account)
 
     @property
     def ended_at(self) -> datetime | None:
@@ -95,7 +100,6 @@ class Charge:
     amount: Decimal | None
     unit: str | None
     perhaps: bool
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +125,6 @@ class Whole:
     apis: Sequence[str]
 
 
-async def is_kept(db: Database, source: str, transcription_id: str) -> bool:
-    """Return whether the transcript of a transcription is kept, of any API."""
-    return bool(await db.fetch(query("providers/apis_with_answer"), source, transcription_id, "result"))
-
-
 async def find(
     db: Database, source: str, transcription_id: str, api_url: str | None, usual: Collection[str]
 ) -> tuple[Answer, Sequence[str]] | None:
@@ -133,6 +132,8 @@ async def find(
 
     Ids of several APIs can be the same. Without an `api_url` one of the `usual` is preferred.
     """
+    if not f"{source}{transcription_id}{api_url or ''}".isprintable():
+        return None  # no id is so, and PostgreSQL refuses some of these characters
     rows = await db.fetch(query("providers/apis_with_answer"), source, transcription_id, "result")
     apis = [row["api_url"] for row in rows]
     preferred = [api for api in apis if api in ({api_url} if api_url else usual)]
@@ -161,11 +162,6 @@ async def whole(
         [file for file in files if playing.kind(file.name) is not None],
         None if url is None else playing.elsewhere(url), apis,
     )  # fmt: skip
-
-
-def lies_here(file: Artifact) -> bool:
-    """Whether a file is on this machine, and is what was fetched. This blocks."""
-    return file.path.is_file() and file.path.stat().st_size == file.bytes
 
 
 def _told(source: str, row: asyncpg.Record) -> Transcription:

@@ -1,8 +1,8 @@
 """Find the passages in which some words were said, the newest transcripts first.
 
-    few passages have the words? ──▶ all of them are looked up in the index, and put in order
-                        └──no──▶ the newest transcripts are read until there are enough: many have the words, so
-                                 that is soon
+    the newest transcripts have enough passages with the words? ──▶ those
+                        └──no──▶ few passages have the words? ──▶ all of them are looked up, and put in order
+                                            └──no──▶ the newest transcripts are read until there are enough
 
 Where words have no spaces between them (Chinese, Japanese, Thai, …) the text is read, and each term must stand in it.
 What one search reads is bounded. If there may be more behind that, the answer has the key at which to go on.
@@ -38,11 +38,22 @@ class Among:
         title: a part of the title; upper and lower case are the same.
         source: its source.
         since: how long ago it ended at most.
+
+    Raises:
+        ImpossibleError: the title or the source is too long, or has a character that none has.
     """
 
     title: str | None = None
     source: str | None = None
     since: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be looked for."""
+        for name, text in (("title", self.title or ""), ("source", self.source or "")):
+            if not text.isprintable():
+                raise ImpossibleError(f"the {name} has a character that cannot be looked for")
+            if len(text) > MOST_CHARACTERS:
+                raise ImpossibleError(f"the {name} is too long: {MOST_CHARACTERS} characters at most")
 
     @property
     def values(self) -> tuple[str | None, str | None, timedelta | None]:
@@ -147,6 +158,13 @@ async def waiting(db: Database) -> int:
     return count
 
 
+def not_indexed(waiting: int) -> str:
+    """Return a sentence that says how many transcripts are not in the library yet; empty if none is waiting."""
+    number = f"{waiting:,}{' or more' if waiting >= MOST_WAITING else ''}"
+    are = "transcript is" if waiting == 1 else "transcripts are"
+    return f"{number} {are} not in the index yet: a worker puts them there (`receiver work`)" if waiting else ""
+
+
 def terms(words: str) -> list[str]:
     """Return what must stand in a text without spaces between words."""
     plain = [word for word in words.replace('"', " ").split() if not word.startswith("-")]
@@ -184,11 +202,15 @@ class _Looking(NamedTuple):
 
     async def keys(self, before: Key) -> tuple[list[Key], Key | None, bool]:
         """Return the keys of passages, behind which key not all were looked at, and whether texts are looked into."""
+        by_text = bool(self.terms) and await self.connection.fetchval(query("library/has_unspaced"))
+        if (self.among.title, self.among.source) == (None, None):  # else those that have them can be far apart
+            newest = _keys(await self._in_newest(before, FIRST_PASSAGES, only_unspaced=False))
+            if len(newest) >= self.limit:
+                return newest, None, by_text
         row = await self.connection.fetchrow(
             query("library/find_candidates"), self.words, MOST_CANDIDATES, *self.among.values, *before, self.limit
         )
         assert row is not None, "an aggregate always returns a row"
-        by_text = row["has_unspaced"] and bool(self.terms)
         if row["configs"] and not row["asked"] and not by_text:
             raise ImpossibleError(
                 f"{self.words!r} cannot be searched for: every text has such words, or they only exclude others; name "
@@ -204,11 +226,7 @@ class _Looking(NamedTuple):
         """Read the newest transcripts until there are enough passages, or enough was read."""
         found, passages, left = list[Key](), FIRST_PASSAGES, MOST_PASSAGES
         while True:
-            row = await self.connection.fetchrow(
-                query("library/find_in_newest"), self.words, list(map(pattern, self.terms)), *self.among.values,
-                *before, self.limit, passages, only_unspaced,
-            )  # fmt: skip
-            assert row is not None, "an aggregate always returns a row"
+            row = await self._in_newest(before, passages, only_unspaced=only_unspaced)
             found += _keys(row)
             if row["is_end"]:
                 return found, None
@@ -216,6 +234,15 @@ class _Looking(NamedTuple):
             if len(found) >= self.limit or left <= 0:
                 return found, before
             passages = min(passages * 2, left)
+
+    async def _in_newest(self, before: Key, passages: int, *, only_unspaced: bool) -> asyncpg.Record:
+        """Read the newest transcripts behind a key, as many as have so many passages."""
+        row = await self.connection.fetchrow(
+            query("library/find_in_newest"), self.words, list(map(pattern, self.terms)), *self.among.values,
+            *before, self.limit, passages, only_unspaced,
+        )  # fmt: skip
+        assert row is not None, "an aggregate always returns a row"
+        return row
 
     async def read(self, keys: Sequence[Key]) -> list[Hit]:
         """Return what is shown of passages."""

@@ -13,6 +13,6 @@ with due as (
     on conflict (job, attempt) do nothing
 )
 update receiver.jobs j
-set state = 'dead', error = $2, waiting_since = null
+set state = 'dead', error = $2, waiting_since = null, due_at = now()
 from due
 where j.id = $1

@@ -2,7 +2,7 @@
 -- $1 jobs bigint[], $2 attempts integer[]
 select count(*)
 from unnest($1::bigint[], $2::integer[]) as given (job, attempt)
-where exists (
+where (select count(*) from receiver.replays r where r.state = 'running') > 0 and exists (
     select
     from receiver.replays r
     cross join lateral (

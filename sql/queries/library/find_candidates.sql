@@ -48,7 +48,6 @@ with recursive known as (
 )
 select
     told.candidates, told.asked, (select count(*) from known where config is not null) as configs,
-    (select true from receiver.library where config is null order by at desc limit 1) is not null as has_unspaced,
     array(select f.at from found f order by f.at desc, f.id desc, f.number) as ats,
     array(select f.id from found f order by f.at desc, f.id desc, f.number) as transcripts,
     array(select f.number from found f order by f.at desc, f.id desc, f.number) as numbers

@@ -3,8 +3,7 @@
 --
 -- $1 is a regular expression.
 select
-    l.id, l.source, l.api_url, l.account, l.transcription_id, l.at, l.fetched_at, l.title, l.language, l.seconds,
-    l.passages, l.config is null as is_unspaced
+    l.id, l.source, l.api_url, l.account, l.transcription_id, l.at, l.title, l.language, l.seconds
 from receiver.library l
 where (l.at, l.id) < ($4, $5) and l.at > coalesce(now() - $3::interval, '-infinity')
     -- One condition: of several the planner thinks that nearly nothing is left, and sorts the whole list.

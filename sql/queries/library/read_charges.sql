@@ -1,6 +1,6 @@
 -- Return what was charged for a transcription: its runs, the submission that it is of, and titles made anew.
 -- $1 source text, $2 api_url text, $3 account text, $4 transcription_id text
-select c.operation, c.amount, c.unit, c.perhaps, c.at
+select c.operation, c.amount, c.unit, c.perhaps
 from (
     select id from receiver.charges
     where source = $1 and api_url = $2 and account = $3 and work = $4

@@ -1,7 +1,7 @@
 -- Read some passages with what they are of, the words between marks where those are looked up, in the order they are named.
 -- $1 transcripts bigint[], $2 numbers integer[], $3 words text
 select
-    l.id as transcript, p.number, l.at, l.source, l.api_url, l.account, l.transcription_id, l.title, l.language,
+    l.id as transcript, p.number, l.at, l.source, l.api_url, l.account, l.transcription_id, l.title,
     l.config is null as is_unspaced, p.seconds, p.speaker, p.starts,
     case when l.config is null then p.text else ts_headline(
         l.config::regconfig, translate(p.text, '<', chr(4)), websearch_to_tsquery(l.config::regconfig, $3),

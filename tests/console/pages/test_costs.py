@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from receiver.console.pages.costs import MOST_PARTS
+from receiver.submissions.costs import MOST_PARTS
 from tests.console.asked import Asked, Person
 
 WAYS = ("day", "account", "pipeline", "title", "operation")

@@ -75,7 +75,10 @@ async def test_groups_are_filtered_and_a_wrong_filter_is_a_sentence(there: There
         "/dead/drop?handler=crm&cause=broken&error=BROKEN&since=30d&type=transcription.%2A"
     ]
     assert "since:soon is none" in (await there.person.page("/dead?since=soon")).text
-    assert "There is no handler nosuch here; there are crm." in (await there.person.page("/dead?handler=nosuch")).text
+    assert (
+        "No such jobs are dead. There is no handler nosuch; there are crm."
+        in (await there.person.page("/dead?handler=nosuch")).text
+    )
     assert (await there.person.get("/dead?handler=%00&error=%00x")).status_code == 200
 
 
@@ -121,6 +124,7 @@ async def test_the_page_says_what_a_bulk_replay_will_do_and_only_its_form_does_i
     ):  # fmt: skip
         assert said in text, text
     assert await states(db) == {"dead": 34}
+    assert (await there.person.submit("/dead/replay", handler="gone", said="2", limit="2")).status_code == 409
     form = fields(answer.text)
     assert form == {"error": "answered 503 for #", "said": "30", "limit": "30"}
     begun = await there.person.submit("/dead/replay", **form)
@@ -184,6 +188,11 @@ async def test_jobs_are_dropped_with_a_reason_after_a_page_has_said_which(there:
     only_own = await there.person.get("/dead/drop?handler=submissions")
     assert only_own.status_code == 409
     assert "receiver resolve" in only_own.text
+
+
+async def test_a_reason_is_as_long_as_the_field_is(there: There, db: Pool) -> None:
+    await store(db, "evt", 1, api_url=API_URL)
+    assert (await there.person.page("/dead/drop?handler=crm")).values("input", "maxlength") == ["500"]
 
 
 async def test_a_reader_is_shown_what_would_happen_and_can_do_none_of_it(there: There, db: Pool) -> None:

@@ -135,6 +135,84 @@ async def test_a_reader_looks_and_replays_nothing(asked: Asked, db: Pool) -> Non
     assert await db.fetchval("select state from receiver.jobs") == "dead"
 
 
+async def test_one_job_is_dropped_after_a_page_has_said_it_with_a_reason(receiver_database: str, db: Pool) -> None:
+    asked, person = await asked_with_handlers(receiver_database)
+    await store(db, "evt", 2, api_url=API_URL)
+    await db.execute(
+        "insert into receiver.jobs (event, handler, source, api_url, account, state, attempt)"
+        " select id, h, source, api_url, account, s::receiver.job_state, 1 from receiver.events,"
+        " (values ('gone', 'pending'), ('other', 'pending'), ('third', 'done'), ('submissions', 'dead')) as j (h, s)"
+        " where id = 1"
+    )
+    page = await person.page("/events/1")
+    links = [link for link in page.values("a", "href") if "/drop" in link]
+    assert links == ["/events/1/drop?handler=crm", "/events/1/drop?handler=gone"]
+    page = await person.page(links[0])
+    for said in ("Event Episode 1", "Handler crm", "1 job ends for good: crm (1).", "Received: "):
+        assert said in page.text
+    assert page.values("a", "href").count("/events/1") == 1
+    assert page.values("form", "action") == ["/sign-out", "/events/1/drop"]
+    assert "1 of them are pending, of handlers that do not exist here" in (await person.page(links[1])).text
+
+    answer = await person.submit("/events/1/drop", handler="crm", said="1", reason=" customer left ")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/events/1?said=dropped")
+    text = (await person.page("/events/1?said=dropped&said=left")).text
+    assert "What was to be dropped is dropped." in text
+    assert "Some were left alone" in text
+    assert "dropped by" in text
+    assert ": customer left" in text
+    rows = await db.fetch("select handler, event from receiver.jobs where state = 'dropped'")
+    assert [tuple(row) for row in rows] == [("crm", 1)]
+    await asked.close()
+
+
+async def test_what_cannot_be_dropped_is_said(receiver_database: str, db: Pool) -> None:
+    asked, person = await asked_with_handlers(receiver_database)
+    await store(db, "evt", 1, api_url=API_URL)
+    await store(db, "sub", 1, api_url=API_URL, handler="submissions", event_type="submission.unknown")
+    await store(db, "odd", 1, api_url=API_URL, state="pending")
+    assert "No jobs to drop." in (await person.page("/events/1/drop?handler=other")).text
+    assert "No jobs to drop." in (await person.page("/events/3/drop?handler=%00")).text
+    assert "receiver resolve" in (await person.page("/events/2/drop", status=409)).text
+    assert "no event with the key" in (await person.page("/events/9/drop", status=404)).text
+    for path, form, said in (
+        ("/events/2/drop", {"said": "1"}, "receiver resolve"), ("/events/9/drop", {"said": "1"}, "there is no event"),
+        ("/events/1/drop", {"handler": "other", "said": "1"}, "nothing of this is dead any more"),
+        ("/events/1/drop", {"handler": "crm"}, "a whole number from 1 on"),
+        ("/events/1/drop", {"said": "1", "reason": "x" * 501}, "at most 500 characters"),
+    ):  # fmt: skip
+        answer = await person.submit(path, **form)
+        assert (answer.status_code, said in answer.text) == (409, True), (path, answer.text)
+    reader = await asked.reader()
+    page = await reader.page("/events/1/drop?handler=crm")
+    assert "1 job ends for good" in page.text
+    assert page.values("form", "action") == ["/sign-out"]
+    assert (await reader.submit("/events/1/drop", handler="crm", said="1")).status_code == 403
+    assert "/events/1/drop?handler=crm" not in (await reader.page("/events/1")).values("a", "href")
+    assert await db.fetchval("select count(*) from receiver.jobs where state = 'dropped'") == 0
+    await asked.close()
+
+
+async def test_a_job_of_our_own_work_has_a_handler_and_of_nobody_has_none(operator: Person, db: Pool) -> None:
+    await store(db, "sub", 1, handler="submissions", event_type="submission")
+    await store(db, "gone", 1, handler="gone")
+    missing = "There is no such handler here"
+    assert missing not in (await operator.page("/events/1")).text
+    assert missing in (await operator.page("/events/2")).text
+    assert missing not in (await operator.page("/dead?handler=submissions")).text
+
+
+async def test_a_replay_by_somebody_else_is_seen(operator: Person, db: Pool) -> None:
+    await store(db, "evt", 2)
+    page = await operator.page("/events/1")
+    assert page.values("body", "data-changes") == ["/changes"]
+    assert "refresh" not in page.values("meta", "http-equiv"), "who reads without JavaScript is not disturbed"
+    await db.execute("update receiver.jobs set state = 'pending' where event = 1")
+    await db.execute("update receiver.events set pruned_at = now(), raw = sha256(raw) where id = 2")
+    assert (await operator.page("/events/1")).values("meta", "http-equiv") == ["refresh"]
+    assert (await operator.page("/events/2")).values("body", "data-changes") == []
+
+
 @pytest.mark.parametrize("key", ["7", "9" * 30, "99999999999999999"])
 async def test_an_event_that_is_not_there_is_no_page(operator: Person, key: str) -> None:
     assert "no event with the key" in (await operator.page(f"/events/{key}", status=404)).text
@@ -152,7 +230,7 @@ async def test_a_pruned_event_has_no_body(operator: Person, db: Pool) -> None:
 
 
 async def test_its_transcript_is_linked_once_it_is_kept(operator: Person, db: Pool) -> None:
-    await store(db, "evt", 1)
+    await store(db, "evt", 1, api_url=API_URL)
     await db.execute("update receiver.events set transcription_id = 'a/b \"c'")
     link = "/transcripts/transcribe.so/a%2Fb%20%22c"
     assert link not in (await operator.page("/events/1")).values("a", "href")
@@ -161,6 +239,27 @@ async def test_its_transcript_is_linked_once_it_is_kept(operator: Person, db: Po
         " values ('transcribe.so', 'https://api.example.com', 'a/b \"c', '', 'result', '{}')"
     )
     assert link in (await operator.page("/events/1")).values("a", "href")
+
+
+async def test_of_one_id_at_two_apis_the_transcript_of_the_events_own_is_linked(operator: Person, db: Pool) -> None:
+    other = "https://other.example.com"
+    await store(db, "here", 1, api_url=API_URL)
+    await store(db, "there", 1, api_url=other)
+    await db.execute("update receiver.events set transcription_id = '7'")
+    links = {}
+    for api_url in (API_URL, other):
+        await db.execute(
+            "insert into receiver.archive (source, api_url, transcription_id, completed_at, kind, answer)"
+            " values ('transcribe.so', $1, '7', '', 'result', '{\"segments\": []}')",
+            api_url,
+        )
+        for key in (1, 2):
+            found = (await operator.page(f"/events/{key}")).values("a", "href")
+            links[api_url, key] = [link for link in found if link.startswith("/transcripts/")]
+    usual, its_own = "/transcripts/transcribe.so/7", "/transcripts/transcribe.so/7?api=https%3A%2F%2Fother.example.com"
+    assert links == {
+        (API_URL, 1): [usual], (API_URL, 2): [], (other, 1): [usual], (other, 2): [its_own],
+    }  # fmt: skip
 
 
 def test_a_dump_shows_every_byte() -> None:

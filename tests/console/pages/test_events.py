@@ -61,7 +61,7 @@ async def test_a_wrong_word_is_a_sentence_and_what_can_be_mistyped_is_said(opera
     assert "since:soon is none" in page.text
     assert "Episode" not in page.text
     page = await operator.page(at("handler:nosuch account:nobody"))
-    assert "There is no handler nosuch here" in page.text
+    assert "There is no handler nosuch; there are none." in page.text
     assert "No account is called nobody here, only default." in page.text
 
 

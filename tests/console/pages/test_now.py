@@ -1,11 +1,15 @@
 """The first page: whether we receive, and what must be done."""
 
 import json
+import re
+from urllib.parse import urlsplit
 
 import pytest
 
+from receiver.console.pages import now
 from receiver.database import Pool
-from tests.console.asked import Asked, Person
+from tests.console.asked import Asked, Person, Shown
+from tests.processes import REPOSITORY
 
 HOSTILE = "<script>x</script>\u202e"
 
@@ -39,18 +43,56 @@ async def test_it_says_whether_we_receive(db: Pool, receiver_database: str) -> N
     await asked.close()
 
 
+def buttons(page: Shown) -> list[str]:
+    """Return where the buttons of a page lead."""
+    return [given["href"] or "" for tag, given in page.elements if tag == "a" and given.get("class") == "button"]
+
+
 async def test_each_finding_has_its_command_and_its_place(operator: Person, db: Pool) -> None:
     trouble = {"findings": [{"name": "failures", "holds": False, "seen": HOSTILE, "todo": "run `receiver diagnose`"}]}
     await run_one(db, told=trouble)
     page = await operator.page("/")
     assert "Wrong: secret" in page.text
-    assert "/refused" in [
-        link for link in page.values("a", "href") if page.elements.count(("a", {"class": "button", "href": link}))
-    ]
+    assert buttons(page) == ["/refused", "/settings"], "in the order of the findings"
     assert [text for tag, text in page.elements if tag == "script"] == [
         {"src": src, "defer": None} for src in page.values("script", "src")
     ]
     assert "<script>x</script>\\u202e" in page.text
+
+
+# A finding whose row in the README names one of these can be seen to on a page, if this page can show it.
+PAGES = {
+    "`receiver dead`": "/dead", "`receiver submissions": "/submissions", "`receiver events`": "/events",
+    "`receiver register`": "/settings", "`receiver test-event`": "/settings", "(#refused-deliveries)": "/refused",
+}  # fmt: skip
+ELSEWHERE = {"signature", "webhook"}  # only `receiver diagnose` and `receiver check` make them
+
+
+def test_each_finding_of_the_readme_that_has_a_page_has_its_button() -> None:
+    text = (REPOSITORY / "README.md").read_text()
+    table = text.split("\n| name | what is wrong | do this |\n", 1)[1].split("\n\n", 1)[0]
+    rows = re.findall(r"^\| `([^`]+)` \|.*?\| (.*) \|$", table, re.MULTILINE)
+    assert len(rows) > 30
+    wanted = {name: page for name, todo in rows for word, page in PAGES.items() if word in todo}
+    found = {name: urlsplit(place.address).path for name, place in now.PLACES.items()}
+    assert found == {name: page for name, page in wanted.items() if name not in ELSEWHERE}
+
+
+@pytest.mark.parametrize("name", now.PLACES)
+async def test_what_a_finding_says_has_no_say_in_its_button(asked: Asked, db: Pool, name: str) -> None:
+    said = {"seen": "run `receiver nothing`", "todo": "`receiver dead`"}
+    await run_one(db, told={"findings": [{"name": f"{name} (big-show)", "holds": False, **said}]})
+    for person, places in ((await asked.operator(), now.PLACES), (await asked.reader(), {**now.PLACES, **now.TO_LOOK})):
+        page = await person.page("/")
+        its, own = places[name], places["secret"]
+        assert buttons(page) == [its.address, own.address]
+        assert its.label in page.text
+
+
+async def test_a_reader_is_sent_to_nothing_that_only_an_operator_can_do(asked: Asked, db: Pool) -> None:
+    await run_one(db, told={"findings": [{"name": "feed", "holds": True, "seen": "silent", "todo": "try it"}]})
+    assert "Send a test event" in (await (await asked.operator()).page("/")).text
+    assert "test event" not in (await (await asked.reader()).page("/")).text
 
 
 async def test_the_hours_are_drawn(operator: Person, db: Pool) -> None:

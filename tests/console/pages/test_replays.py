@@ -1,7 +1,10 @@
 """Bulk replays: their progress, and steering them."""
 
+import asyncio
+
 import pytest
 
+from receiver.console.live import CHANGED, RETRY, Changes
 from receiver.database import Pool
 from tests.console.asked import API_URL, Asked, Person
 from tests.inbox.dying import store
@@ -76,3 +79,29 @@ async def test_a_reader_steers_nothing(asked: Asked, db: Pool) -> None:
     assert (await reader.page("/replays/1")).values("form", "action") == ["/sign-out"]
     assert (await reader.submit("/replays/1/cancel")).status_code == 403
     assert await db.fetchval("select state from receiver.replays") == "running"
+
+
+async def test_whatever_is_done_with_jobs_is_told_to_the_pages_that_are_open(asked: Asked, db: Pool) -> None:
+    asked.console.changes = changes = Changes("postgresql://127.0.0.1:1/nobody", between=0.0, every=3600.0)
+    watching, stream = asyncio.create_task(changes.watch()), changes.stream("x")
+    assert await anext(stream) == RETRY
+    person = await asked.operator()
+    await store(db, "evt", 1, api_url=API_URL)
+    await store(db, "own", 9, api_url=API_URL, handler="submissions")
+    for path, form in (
+        ("/dead/replay", {"handler": "submissions", "said": "9", "limit": "9"}), ("/replays/1/cancel", {}),
+        ("/replays/1/resume", {}), ("/events/1/drop", {"handler": "crm", "said": "1"}), ("/events/1/replay", {}),
+    ):  # fmt: skip
+        told = asyncio.ensure_future(anext(stream))
+        assert (await person.submit(path, **form)).status_code == 303
+        assert await asyncio.wait_for(told, timeout=10) == CHANGED, path
+    watching.cancel()
+    await asyncio.wait({watching})
+
+
+async def test_they_are_reached_by_dead_and_stand_below_it(operator: Person, db: Pool) -> None:
+    await store(db, "evt", 1)
+    await begin(db)
+    for path in ("/dead", "/replays", "/replays/1", "/dead/replay?handler=crm"):
+        page = await operator.page(path)
+        assert [given["href"] for _, given in page.elements if given.get("aria-current") == "page"] == ["/dead"]

@@ -18,7 +18,7 @@ from receiver.submissions import records
 from receiver.submissions.moves import State
 from receiver.submissions.records import Submission, Wanted
 from tests.commands import Simulated, wav
-from tests.console.asked import Asked, Person
+from tests.console.asked import API_URL, Asked, Person
 
 WHOSE = AccountId("timbr-audio", "https://api.test", "default")
 HOSTILE = "<img src=x onerror=alert(1)>\u202eT\u0007 \\u0000 " + "x" * 10_000
@@ -136,10 +136,14 @@ async def test_what_is_done_leads_to_its_transcript(db: Pool, operator: Person) 
     theirs = await put(
         db, 2, State.DONE, whose=AccountId("transcribe.so", "https://api.test", "default"), remote_id="4821"
     )
+    usual = await put(db, 4, State.DONE, whose=AccountId("transcribe.so", API_URL, "default"), remote_id="4821")
     stems = await put(db, 3, State.DONE, operation="separation")
-    assert f"/transcripts/thunderscribe/{own.id}" in (await operator.page(f"/submissions/{own.id}")).values("a", "href")
-    links = (await operator.page(f"/submissions/{theirs.id}")).values("a", "href")
-    assert "/transcripts/transcribe.so/4821" in links
+    api = "?api=https%3A%2F%2Fapi.test"  # of one that is not set up, so that no other API's is opened
+    for one, link in (
+        (own, f"/transcripts/thunderscribe/{own.id}{api}"), (theirs, f"/transcripts/transcribe.so/4821{api}"),
+        (usual, "/transcripts/transcribe.so/4821"),
+    ):  # fmt: skip
+        assert link in (await operator.page(f"/submissions/{one.id}")).values("a", "href")
     links = (await operator.page(f"/submissions/{stems.id}")).values("a", "href")
     assert not any(link.startswith("/transcripts/") for link in links)
 
@@ -156,14 +160,14 @@ async def test_a_file_is_downloaded_by_number_or_name_whole_or_in_part(
     db: Pool, asked: Asked, operator: Person, tmp_path: Path
 ) -> None:
     one = await put(db, 1, State.DONE, operation="separation")
-    await keep(db, one, tmp_path, "voix élevée.wav", b"0123456789")
+    await keep(db, one, tmp_path, "voix élevée.wav", b"0123456789", content_type="binary/octet-stream")
     at = f"/submissions/{one.id}/artifacts"
     assert f"{at}/1" in (await operator.page(f"/submissions/{one.id}")).values("a", "href")
     for name in ("1", "voix%20%C3%A9lev%C3%A9e.wav"):
         answer = await operator.get(f"{at}/{name}")
         assert (answer.status_code, answer.content, answer.headers["content-length"]) == (200, b"0123456789", "10")
         assert answer.headers["content-type"] == "audio/wav"
-        assert answer.headers["content-disposition"] == "attachment; filename*=utf-8''voix%20%C3%A9lev%C3%A9e.wav"
+        assert answer.headers["content-disposition"] == "inline; filename*=utf-8''voix%20%C3%A9lev%C3%A9e.wav"
     part = await operator.get(f"{at}/1", headers={"Range": "bytes=2-4"})
     assert (part.status_code, part.content, part.headers["content-range"]) == (206, b"234", "bytes 2-4/10")
     assert (await (await asked.reader()).get(f"{at}/1")).status_code == 200
@@ -195,10 +199,11 @@ async def test_only_a_plain_type_of_what_browsers_play_is_told(
     db: Pool, operator: Person, tmp_path: Path, said: str | None, told: str
 ) -> None:
     one = await put(db, 1, State.DONE, operation="separation")
-    await keep(db, one, tmp_path, "voice.wav", b"x", content_type=said)
+    await keep(db, one, tmp_path, "voice", b"x", content_type=said)
     answer = await operator.get(f"/submissions/{one.id}/artifacts/1")
     assert (answer.status_code, answer.content) == (200, b"x")
     assert answer.headers["content-type"] == (told or "application/octet-stream")
+    assert answer.headers["content-disposition"].startswith("attachment; ")
     assert "set-cookie" not in answer.headers
 
 

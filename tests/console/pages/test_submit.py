@@ -14,13 +14,14 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from receiver.console import uploads
+from receiver.console.state import UPLOADS
 from receiver.database import Pool
 from receiver.submissions import records
 from receiver.submissions.drafts import MOST_FILES, Draft, Drafts
 from receiver.submissions.moves import State
 from receiver.submissions.records import Submission
 from tests.commands import Simulated, wav
-from tests.console.asked import Asked, Person
+from tests.console.asked import Asked, Person, Shown
 
 TRANSCRIBE = "/submissions/new?source=transcribe.so&account=default&operation=transcription"
 STEMS = "/submissions/new?source=timbr-audio&account=default&operation=separation"
@@ -160,7 +161,7 @@ async def test_a_crash_between_paying_and_noting_it_pays_once(db: Pool, asked: A
         await operator.submit(at, **fields)
         number = len(await submissions(db))
         Drafts(asked.configured).keep(before)  # as a process leaves it that is killed before it notes what it did
-        asked.console.handing.clear()
+        asked.console.progress.clear()
         await operator.submit(at, **fields)
         assert len(await submissions(db)) == number
 
@@ -217,20 +218,47 @@ async def test_a_secret_address_is_nowhere_whole(db: Pool, operator: Person) -> 
     assert (await operator.get("/events/1/raw")).json()["data"]["submission"]["recording"].endswith("/talk.mp3?…")
     assert "addresses are shortened" in (await operator.page("/events/1")).text
     answer = await send(operator, TRANSCRIBE, url="https://u:TOP-SECRET@[/x.mp3")
-    assert (answer.status_code, "TOP-SECRET" in answer.text) == (409, False)
+    assert (answer.status_code, "TOP-SECRET" in answer.text) == (422, False)
 
 
-async def test_above_the_ceiling_nothing_is_paid_and_the_draft_stays(
-    db: Pool, asked: Asked, operator: Person, tmp_path: Path
+@pytest.mark.parametrize("is_file", [False, True])
+async def test_what_costs_more_than_its_ceiling_is_said_before_and_has_no_button(
+    db: Pool, asked: Asked, operator: Person, tmp_path: Path, *, is_file: bool
 ) -> None:
-    draft = await hand_in(operator, TRANSCRIBE, wav(tmp_path / "talk.wav", 2), max_charge="0.000001")
-    await operator.submit(draft)
-    page = await operator.page(draft)
-    assert "more than the ceiling" in page.text
-    assert [one.state for one in await submissions(db)] in ([], [State.INTENDED])
+    files, fields = [wav(tmp_path / "talk.wav", 2)] if is_file else [], {"max_charge": "0.000001"}
+    draft = await hand_in(
+        operator, TRANSCRIBE, *files, **fields | ({} if is_file else {"url": "https://example.com/episode.mp3"})
+    )
+    for _ in range(2):  # the second one is made of what was kept
+        page = await operator.page(draft)
+        assert "It cannot be submitted so: it would cost $" in page.text
+        assert "more than the ceiling of $1e-06: nothing was submitted" in page.text
+        assert "Submit and pay" not in page.text
+        assert TRANSCRIBE in page.values("a", "href")
+    await operator.submit(draft)  # from a page that is older
+    assert "more than the ceiling" in (await operator.page(draft)).text
+    assert await submissions(db) == [], "it would look like work under way"
     assert (await operator.submit(f"{draft}/drop")).status_code == 303
-    assert left(asked) == []
+    assert (left(asked), asked.console.progress) == ([], {})
     assert (await operator.get(draft)).status_code == 404
+
+
+async def test_what_was_paid_for_before_costs_nothing_and_has_its_button(db: Pool, operator: Person) -> None:
+    fields = {"url": "https://example.com/episode.mp3"}
+    await operator.submit(await hand_in(operator, TRANSCRIBE, **fields))
+    draft = await hand_in(operator, TRANSCRIBE, max_charge="0.000001", **fields)
+    page = await operator.page(draft)
+    assert "Submit and pay" in page.text
+    assert "once more" not in page.text, "that would be refused"
+    await operator.submit(draft)
+    (one,) = await submissions(db)
+    assert (await operator.get(draft)).headers["location"] == f"/submissions/{one.id}?before=1"
+
+
+async def test_a_ceiling_that_an_estimate_is_above_is_said_at_its_field(operator: Person, tmp_path: Path) -> None:
+    answer = await send(operator, STEMS, wav(tmp_path / "talk.wav", 2), max_charge="0")
+    assert answer.status_code == 422
+    assert mistakes_at(Shown(answer.text)).keys() == {"max_charge"}
 
 
 async def test_a_page_that_waits_for_a_price_leads_to_what_was_submitted_meanwhile(
@@ -239,10 +267,51 @@ async def test_a_page_that_waits_for_a_price_leads_to_what_was_submitted_meanwhi
     draft = await hand_in(operator, TRANSCRIBE, url="https://example.com/episode.mp3")
     answers = await asyncio.gather(*(operator.get(draft) for _ in range(3)), operator.submit(draft))
     assert {answer.status_code for answer in answers} <= {200, 303}
+    await asyncio.gather(*(progress.task for progress in asked.console.progress.values()))
     (one,) = await submissions(db)
     assert (await operator.get(draft)).headers["location"] == f"/submissions/{one.id}"
     known = Drafts(asked.configured).known(draft.rpartition("/")[2])
     assert (known.is_submitted, known.url) == (True, None)
+
+
+async def test_every_page_of_a_draft_shows_that_it_is_under_way_and_what_came_of_it(
+    db: Pool, asked: Asked, operator: Person, tmp_path: Path
+) -> None:
+    draft = await hand_in(operator, STEMS, wav(tmp_path / "talk.wav", 2))
+    page = await operator.page(draft)
+    assert (page.values("body", "data-changes"), "Submit and pay" in page.text) == (["/changes"], True)
+
+    async def hold(_: Pool) -> None:
+        await asyncio.Event().wait()
+
+    holding = [asyncio.create_task(asked.console.upload(hold)) for _ in range(UPLOADS)]
+    await asyncio.sleep(0)
+    await operator.submit(draft)  # in another tab
+    page = await operator.page(draft)
+    assert "Being submitted" in page.text
+    assert "It waits until other recordings are uploaded." in page.text
+    assert "Submit and pay" not in page.text
+    for held in holding:
+        held.cancel()
+    await asked.console.progress[draft.rpartition("/")[2]].task
+    (one,) = await submissions(db)
+    assert (await operator.get(draft)).headers["location"] == f"/submissions/{one.id}"
+    assert asked.console.progress == {}, "what has ended is forgotten"
+
+
+async def test_why_a_draft_was_not_submitted_is_known_as_long_as_the_draft(
+    db: Pool, asked: Asked, operator: Person
+) -> None:
+    drafts = [await hand_in(operator, TRANSCRIBE, url=f"https://example.com/{number}.mp3") for number in range(2)]
+    await db.execute("alter table receiver.submissions rename to elsewhere")
+    for draft in drafts:
+        await operator.submit(draft)
+    await db.execute("alter table receiver.elsewhere rename to submissions")
+    ids = [draft.rpartition("/")[2] for draft in drafts]
+    assert sorted(asked.console.progress) == sorted(ids)
+    Drafts(asked.configured).forget(ids[0])
+    await operator.submit(await hand_in(operator, TRANSCRIBE, url="https://example.com/3.mp3"))
+    assert list(asked.console.progress) == ids[1:]
 
 
 async def test_every_error_on_the_way_to_the_workers_is_said(
@@ -261,6 +330,47 @@ async def test_every_error_on_the_way_to_the_workers_is_said(
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
+
+
+def mistakes_at(page: Shown) -> dict[str, str]:
+    """Return for each field that is marked as wrong what describes it."""
+    return {
+        str(given["id"]): str(given["aria-describedby"]) for _, given in page.elements
+        if given.get("aria-invalid") == "true"
+    }  # fmt: skip
+
+
+async def test_a_mistake_is_said_at_its_field_and_the_rest_stays_filled_in(operator: Person, tmp_path: Path) -> None:
+    fields = {
+        "url": "https://example.com/a<b>.mp3", "option:language": "de", "option:temperature": "hot", "if_lost": "again",
+        "max_charge": "3",
+    }  # fmt: skip
+    answer = await send(operator, THUNDER, **fields)
+    page = Shown(answer.text)
+    assert (answer.status_code, mistakes_at(page)) == (422, {
+        "option:temperature": "option:temperature-wrong option:temperature-said"
+    })  # fmt: skip
+    assert "temperature: must be a valid number" in page.text
+    assert "#option:temperature" in page.values("a", "href")
+    assert {fields["url"], "hot", "3"} <= set(page.values("input", "value"))
+    chosen = [
+        given["value"] for tag, given in page.elements if tag == "option" and "selected" in given and "value" in given
+    ]
+    assert "again" in chosen
+    assert answer.text.count("<option selected>de</option>") + page.values("input", "value").count("de") == 1
+    assert "Choose the files again" not in page.text
+    wrong = {"url": "https://example.com/a.mp3", "max_charge": "much", "if_lost": "x", "option:temperature": "hot"}
+    answer = await send(operator, THUNDER, wav(tmp_path / "talk.wav", 2), **wrong)
+    page = Shown(answer.text)
+    assert mistakes_at(page).keys() == {*wrong, "option:language"}, "all of them at once"
+    assert "Choose the files again: browsers do not keep them." in page.text
+    assert "much" in page.values("input", "value")
+
+
+async def test_an_address_that_can_hold_a_secret_is_typed_again(operator: Person) -> None:
+    answer = await send(operator, TRANSCRIBE, url=SECRET_URL, max_charge="much")
+    assert "TOP-SECRET" not in answer.text
+    assert "Type it again: it is not shown, because it can hold a secret." in Shown(answer.text).text
 
 
 @pytest.mark.parametrize(
@@ -282,7 +392,7 @@ async def test_mistakes_are_said_at_once_and_nothing_stays(
     asked: Asked, operator: Person, fields: dict[str, str], said: str
 ) -> None:
     answer = await send(operator, TRANSCRIBE, **fields)
-    assert answer.status_code == 409
+    assert answer.status_code == 422
     assert said in answer.text
     assert left(asked) == []
 
@@ -291,7 +401,7 @@ async def test_no_option_names_a_file_of_this_machine(asked: Asked, operator: Pe
     at = "/submissions/new?source=timbr-audio&account=default&operation=diarization"
     file = wav(tmp_path / "talk.wav", 2)
     answer = await send(operator, at, file, **{"option:input_srt_file_id": "@/etc/passwd"})
-    assert answer.status_code == 409
+    assert answer.status_code == 422
     assert "is a file or its id" in answer.text
     assert left(asked) == []
 
@@ -309,7 +419,7 @@ async def test_a_file_that_the_provider_would_refuse_does_not_stay(
     asked: Asked, operator: Person, name: str, content: bytes, said: str
 ) -> None:
     answer = await post(operator, body(name, content), TRANSCRIBE)
-    assert answer.status_code == 409
+    assert answer.status_code == (409 if "\0" in name else 422)
     assert said in answer.text
     assert left(asked) == []
 
@@ -319,7 +429,7 @@ async def test_a_file_that_the_provider_would_refuse_does_not_stay(
 )
 async def test_the_name_of_a_file_leads_nowhere(asked: Asked, operator: Person, tmp_path: Path, name: str) -> None:
     answer = await post(operator, body(name, wav(tmp_path / "talk.wav", 2).read_bytes()))
-    assert answer.status_code in (303, 409)
+    assert answer.status_code in (303, 422)
     place = Drafts(asked.configured).place
     assert all(path.parent.parent.parent == place for path in left(asked) if path.suffix == ".wav")
     assert not list(tmp_path.rglob("evil*")) or answer.status_code == 303
@@ -339,7 +449,7 @@ async def test_what_is_too_large_is_refused_while_it_comes_and_not_read_to_its_e
             yield bytes(65536)
 
     answer = await post(operator, body(content=bytes(3 * 1024**2)) if whole else pieces())
-    assert answer.status_code == (413 if whole else 409)
+    assert answer.status_code == 413
     assert "can have 1 MB together" in answer.text
     assert read < 4 * 1024**2
     assert left(asked) == []

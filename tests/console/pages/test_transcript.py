@@ -130,10 +130,19 @@ async def test_it_can_be_downloaded_in_every_format(operator: Person, db: Pool, 
     assert (await operator.get(f"{HERE}/download/nonsense")).status_code == 404
 
 
+async def test_its_subtitles_have_the_cues_that_the_operator_wishes(db: Pool, receiver_database: str) -> None:
+    await keep(db, 7, segments=[segment("We have learned that every meeting delays. " * 3, 0, 20)], api=API_URL)
+    for wished in ("provider", "readable"):
+        asked = Asked(receiver_database, RECEIVER_CUES=wished)
+        for name in ("srt", "vtt"):
+            answer = await (await asked.operator()).get(f"{HERE}/download/{name}")
+            assert (answer.text.count("-->") == 1) is (wished == "provider")
+        await asked.close()
+
+
 @pytest.mark.parametrize("path", [
     "/transcripts/transcribe.so/8", "/transcripts/nobody/7", "/transcripts/transcribe.so/%00",
     "/transcripts/%E2%80%AE/7", f"{HERE}?api=https://wrong.test", f"{HERE}?api=%00", f"{HERE}/recording/0",
-    f"{HERE}/recording/99999999999999999999",
     "/transcripts/transcribe.so/8/download/text",
 ])  # fmt: skip
 async def test_what_is_not_kept_is_not_there(operator: Person, db: Pool, path: str) -> None:
@@ -197,28 +206,25 @@ async def test_an_address_with_a_secret_is_on_no_page_and_plays_nothing(
         assert "<audio" not in answer.text
 
 
-async def test_a_recording_that_lies_here_is_served_in_the_parts_that_are_asked_for(
+async def test_the_player_plays_the_first_file_of_its_submission_that_lies_here(
     asked: Asked, db: Pool, tmp_path: Path
 ) -> None:
     await keep(db, 7, "said", api=API_URL)
     await db.execute(SUBMITTED, "sub_1", API_URL, None, "7")
-    (tmp_path / "vocals.mp3").write_bytes(bytes(range(200)))
+    (tmp_path / "the vocals?.mp3").write_bytes(bytes(range(200)))
     (tmp_path / "page.html").write_bytes(b"<script>")
     files = [
         Artifact("page.html", "text/html", 8, "", str(tmp_path / "page.html")),
-        Artifact("vocals.mp3", "text/html", 200, "", str(tmp_path / "vocals.mp3")),
+        Artifact("elsewhere.mp3", None, 9, "", str(tmp_path / "elsewhere.mp3")),
+        Artifact("the vocals?.mp3", "text/html", 200, "", str(tmp_path / "the vocals?.mp3")),
     ]
     await artifacts.keep(db, "sub_1", files)
     reader = await asked.reader()
-    page = await reader.page(HERE)
-    assert page.values("audio", "src") == [f"{HERE}/recording/0"]
-    whole = await reader.get(f"{HERE}/recording/0")
-    assert (whole.content, whole.headers["content-type"]) == (bytes(range(200)), "audio/mpeg")
-    part = await reader.get(f"{HERE}/recording/0", headers={"Range": "bytes=10-19"})
+    (address,) = (await reader.page(HERE)).values("audio", "src")
+    assert address == "/submissions/sub_1/artifacts/the%20vocals%3F.mp3"
+    part = await reader.get(address or "", headers={"Range": "bytes=10-19"})
     assert (part.status_code, part.content) == (206, bytes(range(10, 20)))
-    assert part.headers["content-range"] == "bytes 10-19/200"
-    assert (await reader.get(f"{HERE}/recording/1")).status_code == 404
-    (tmp_path / "vocals.mp3").write_bytes(b"other")
-    assert (await reader.get(f"{HERE}/recording/0")).status_code == 404
-    (tmp_path / "vocals.mp3").unlink()
-    assert "vocals.mp3 lies where its worker runs" in (await reader.page(HERE)).text
+    (tmp_path / "the vocals?.mp3").write_bytes(b"other")
+    page = await reader.page(HERE)
+    assert page.values("audio", "src") == []
+    assert "elsewhere.mp3 lies where its worker runs" in page.text

@@ -19,7 +19,8 @@ async def test_without_words_it_lists_the_transcripts_newest_first(operator: Per
     await keep(db, 1, "said", at="2026-01-01T00:00:00Z", title=f"Old {HOSTILE}", api=API_URL)
     await keep(db, 2, "said", at="2026-01-02T00:00:00Z", title=None, language="de", api=API_URL)
     page = await operator.page("/transcripts")
-    assert "2 transcripts are not in the index yet" in page.text
+    assert "2 transcripts are not in the index yet: a worker puts them there (receiver work)." in page.text
+    assert "No transcript is in the index." in page.text
     await index(db)
     page = await operator.page("/transcripts")
     links = [link for link in page.values("a", "href") if link.startswith("/transcripts/")]
@@ -95,7 +96,8 @@ async def test_what_was_not_looked_through_is_said_and_can_be_gone_on_with(opera
 
 @pytest.mark.parametrize(("query", "said"), [
     ("q=the+of", "every text has such words"), ("q=-rates", "they only exclude others"),
-    (f"q={'x' * 201}", "too long"), ("q=%00%E2%80%AE", "cannot be looked for"), ("title=%00", "cannot be looked for"),
+    (f"q={'x' * 201}", "at most 200 characters"), ("q=%00%E2%80%AE", "There is nothing to search for"),
+    ("title=%00", "The title has a character that cannot be looked for"), (f"source={'x' * 201}", "too long"),
     ("since=9y", "no such length of time"), ("since=0", "no such length of time"),
 ])  # fmt: skip
 async def test_what_cannot_be_looked_for_is_said_with_the_form(
@@ -106,6 +108,17 @@ async def test_what_cannot_be_looked_for_is_said_with_the_form(
     page = await operator.page(f"/transcripts?{query}", status=400)
     assert said in page.text
     assert "form" in [tag for tag, _ in page.elements]
+
+
+async def test_a_path_or_an_address_is_called_by_its_last_part(operator: Person, db: Pool) -> None:
+    await keep(db, 1, "said", title="https://me:pw@media.test/talks/a%20talk.mp3?token=SECRET", api=API_URL)
+    await index(db)
+    answer = await operator.get("/transcripts")
+    assert "SECRET" not in answer.text
+    assert "pw@" not in answer.text
+    page = await operator.page("/transcripts")
+    assert "https://media.test/talks/a%20talk.mp3?…" in page.values("a", "title")
+    assert "a%20talk.mp3" in page.text
 
 
 @pytest.mark.parametrize("before", ["x", "1.2.3.4", "9" * 18 + ".1.1", "-1.1.1", "1.1", "%00"])

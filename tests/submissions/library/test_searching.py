@@ -107,6 +107,28 @@ async def test_what_cannot_be_looked_up_is_refused_and_says_why(db: Pool, words:
     assert caught.value.code == "no_words"
 
 
+@pytest.mark.parametrize(
+    ("among", "said"),
+    [
+        ({"title": "a\x00"}, "the title has a character that cannot be looked for"),
+        ({"source": "\u202e"}, "the source has a character that cannot be looked for"),
+        ({"title": "x" * 201}, "the title is too long: 200 characters at most"),
+    ],
+)
+def test_a_title_that_no_transcript_has_is_refused(among: dict[str, str], said: str) -> None:
+    with pytest.raises(ImpossibleError, match=said):
+        Among(title=among.get("title"), source=among.get("source"))
+
+
+@pytest.mark.parametrize(("waiting", "said"), [
+    (0, ""), (1, "1 transcript is not in the index yet"), (999, "999 transcripts are not in the index yet"),
+    (searching.MOST_WAITING, "1,000 or more transcripts are not in the index yet"),
+])  # fmt: skip
+def test_how_many_wait_for_a_worker_is_said_in_one_sentence(waiting: int, said: str) -> None:
+    whole = f"{said}: a worker puts them there (`receiver work`)" if said else ""
+    assert searching.not_indexed(waiting) == whole
+
+
 async def test_in_an_empty_library_nothing_is_found(db: Pool) -> None:
     assert await search(db, "the") == Found([], None, None, by_text=False)
     assert await searching.all_hits(db, "rates", Among(), None) == ([], 0)
@@ -188,6 +210,13 @@ async def test_a_word_that_is_said_everywhere_is_found_in_the_newest_transcripts
     assert len(set(await paged(db, "everywhere", 97))) == 60 * (MOST_CANDIDATES // 60 + 10)
     rare = await search(db, "everywhere alone", Among(title="lecture"))
     assert (len(rare.hits), {hit.transcription_id for hit in rare.hits}) == (20, {str(MOST_CANDIDATES // 60 + 10)})
+
+
+async def test_a_word_that_few_of_the_newest_have_is_found_in_the_oldest_too(db: Pool) -> None:
+    await fill(db, 10)
+    await keep(db, 9999, "alone", at="2100-01-01T00:00:00Z")
+    await index(db)
+    assert at((await search(db, "alone", limit=3)).hits) == [("9999", 0.0), ("10", 0.0), ("10", 60.0)]
 
 
 async def test_what_reads_too_much_says_how_far_it_has_read_and_goes_on_there(db: Pool) -> None:
