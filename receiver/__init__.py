@@ -3,7 +3,8 @@
 The packages (rooms) in their layers (floors), top first. A module imports from lower floors only:
 
     cli | testing                      options in, text out | fixtures for users' own tests
-    console | web | worker | sandbox   pages | receive ▶ durable ▶ answer | claim ▶ run ▶ settle | simulated providers
+    assistants | console | web         questions of assistants | pages | receive ▶ durable ▶ answer
+      | worker | sandbox | deploy      claim ▶ run ▶ settle | simulated providers | files to run it elsewhere
     health                             checks, and what keeps a process alive
     submissions                        what we asked a provider for
     webhooks | handling                what proves a delivery | the handlers' side
@@ -40,15 +41,22 @@ if TYPE_CHECKING:
     )
     from receiver.events import Event, Transcription
     from receiver.handling import Context, Handler, handler
+    from receiver.handling.announcement import Announcement
     from receiver.inbox.artifacts import Artifact
     from receiver.inbox.retry import RetryPolicy
     from receiver.providers import Recording, TranscribeSo
+    from receiver.providers.destinations import keep_to
     from receiver.providers.transcribe_so import NotReady, Result, TimestampsAnswer, TranscriptionStatus, parse
+    from receiver.settings.said import setting
+    from receiver.settings.streams import Stream
+    from receiver.settings.targets import Target, targets
+    from receiver.signature import signed
     from receiver.transcripts import Chapter, QnA, Section, Segment, Timestamps, Transcript, Word
     from receiver.transcripts.documents import markdown, podcast_chapters
     from receiver.transcripts.subtitles import srt, vtt
 
 __all__ = [
+    "Announcement",
     "Artifact",
     "Chapter",
     "Context",
@@ -72,6 +80,8 @@ __all__ = [
     "RetryPolicy",
     "Section",
     "Segment",
+    "Stream",
+    "Target",
     "Timestamps",
     "TimestampsAnswer",
     "TranscribeSo",
@@ -81,11 +91,15 @@ __all__ = [
     "Unauthenticated",
     "Word",
     "handler",
+    "keep_to",
     "markdown",
     "parse",
     "podcast_chapters",
     "query",
+    "setting",
+    "signed",
     "srt",
+    "targets",
     "vtt",
 ]
 
@@ -101,8 +115,14 @@ if not TYPE_CHECKING:
         ),
         "receiver.events": "Event Transcription",
         "receiver.handling": "Context Handler handler",
+        "receiver.handling.announcement": "Announcement",
         "receiver.providers": "Recording TranscribeSo",
         "receiver.providers.transcribe_so": "NotReady Result TimestampsAnswer TranscriptionStatus parse",
+        "receiver.providers.destinations": "keep_to",
+        "receiver.settings.streams": "Stream",
+        "receiver.settings.targets": "Target targets",
+        "receiver.signature": "signed",
+        "receiver.settings.said": "setting",
         "receiver.inbox.artifacts": "Artifact",
         "receiver.inbox.retry": "RetryPolicy",
         "receiver.transcripts.subtitles": "srt vtt",

@@ -24,6 +24,8 @@ EPOCH = 1970
 TYPE_LENGTH = 255
 DEFAULT_ACCOUNT = "default"
 SUBMISSION = "submission"  # the type of the event whose job carries out a submission; no pattern matches it
+NOTICES = "receiver."  # what the types of events about the service itself begin with; `*` does not mean them
+DEAD_NOTICE, COSTS_NOTICE = f"{NOTICES}dead", f"{NOTICES}costs"
 RECONCILED = "reconciled"  # the origin of an event that we made because nobody had announced it
 INFINITE = float("inf")  # Python reads 1e400 as this
 

@@ -15,10 +15,12 @@ from typing import ClassVar
 from urllib.parse import parse_qs, quote, quote_plus, unquote
 
 from receiver.cli.up.simulation import SANDBOX_KEY
+from receiver.settings import targets
 from receiver.settings.account_variables import is_secret
 from receiver.settings.model import SECRETS
 
 SHORTEST = 5
+WITH_PASSWORDS = ("DATABASE_URL", "RECEIVER_PUBLISH")
 # What providers' secrets and keys begin with, so that also those are found which only a database knows.
 BEGINNINGS = ("whsec_", "tsk_live_", "tsk_test_")
 PUBLIC = SANDBOX_KEY  # the sandbox tells it to everybody
@@ -49,11 +51,12 @@ class Secrecy:
 
     def keep_settings(self, environment: Mapping[str, str]) -> None:
         """Let nobody say what is secret in the settings of a process."""
-        for name in {*SECRETS, *(one.removesuffix("_FILE") for one in filter(is_secret, environment))}:
+        family = [name for name in environment if is_secret(name) or targets.is_secret(name)]
+        for name in {*SECRETS, *(one.removesuffix("_FILE") for one in family)}:
             value = environment.get(name, "")
             with suppress(OSError, KeyError, UnicodeDecodeError):
                 value = value or Path(environment[f"{name}_FILE"]).read_text().strip()
-            self.keep(*(passwords(value) if name == "DATABASE_URL" else map(str.strip, value.split(","))))
+            self.keep(*(passwords(value) if name in WITH_PASSWORDS else map(str.strip, value.split(","))))
 
     def keep_signature(self, header: str) -> None:
         """Let nobody say the signature of a delivery."""
@@ -95,6 +98,6 @@ def _in_base64(raw: bytes) -> Iterable[str]:
 
 
 def passwords(url: str) -> set[str]:
-    """Return what is a password in a database's URL, which may be malformed."""
+    """Return what is a password in the URL of a server, which may be malformed."""
     found = set(_PASSWORD.findall(url)) | set(parse_qs(url.partition("?")[2]).get("password", ()))
     return found | {unquote(one) for one in found}

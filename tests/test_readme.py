@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from receiver import GiveUp
-from receiver.cli import main
+from receiver.cli import init, main
 from receiver.handling import Handler
 from receiver.settings import Settings
 from receiver.settings.accounts import SOURCES
@@ -25,7 +25,7 @@ from tests.processes import REPOSITORY, Processes, free_port, until
 
 README = (REPOSITORY / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-NOTES, NEWSROOM, TEST, SCRIPT = BLOCKS
+NOTES, NEWSROOM, YOUTUBE, TEST, SCRIPT = BLOCKS
 (SHELL,) = re.findall(r"```\n(export TRANSCRIBE_API_URL=.*?)```", README, re.DOTALL)
 LINES = (
     "python3 -m venv .venv && .venv/bin/pip install -e '.[embedded]' && .venv/bin/receiver up --sandbox",
@@ -87,12 +87,17 @@ def test_the_documented_test_of_a_handler_passes(pytester: pytest.Pytester, monk
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
 
 
-def test_the_documented_handlers_and_ours_pass_strict_type_checks(tmp_path: Path) -> None:
+def test_the_documented_handlers_ours_and_those_of_init_pass_strict_type_checks(tmp_path: Path) -> None:
     """The project is a user's own: it has only the installed package."""
-    modules = {"handlers/show_notes": NOTES, "handlers/newsroom": NEWSROOM, "test_show_notes": TEST, "script": SCRIPT}
+    handlers = {"handlers/show_notes": NOTES, "handlers/newsroom": NEWSROOM, "handlers/youtube": YOUTUBE}
+    modules = handlers | {"test_show_notes": TEST, "script": SCRIPT}
     shutil.copytree(REPOSITORY / "handlers", tmp_path / "handlers")
     for name, text in modules.items():
         (tmp_path / f"{name}.py").write_text(text)
+    for name in ("conftest", "handlers/first", "tests/test_first"):
+        path = tmp_path / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        shutil.copy(init.PROJECT / f"{name}.py.txt", path)
     ran = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "."],
         cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=300, check=False,

@@ -1,5 +1,6 @@
 """`receiver.signature`: which deliveries are proven, and which never are."""
 
+import base64
 import contextlib
 import hashlib
 import hmac
@@ -385,3 +386,36 @@ def test_it_agrees_with_stripe_on_canonical_headers(
     ours = reason_of(header.encode(), body=sent.encode(), secrets=[secret.encode()], now=now)
     assert (ours == "proven") == theirs
     assert theirs == (signed and not tampered and abs(offset) <= 300)
+
+
+# --- what we sign for other programs ---------------------------------------------------------------------------------
+
+KEYS = [bytes(range(24)), bytes(range(1, 65))]
+STANDARD = [f"whsec_{base64.b64encode(key).decode()}" for key in KEYS]
+
+
+@given(body=st.binary(max_size=200), at=st.integers(1, 4_000_000_000))
+def test_what_we_sign_is_proven_in_both_forms_by_each_secret(body: bytes, at: int) -> None:
+    headers = signature.signed(body, message_id="rcv-1", secrets=STANDARD, at=at)
+    assert (headers["webhook-id"], headers["webhook-timestamp"]) == ("rcv-1", str(at))
+    macs = [hmac.new(key, b"rcv-1.%d.%s" % (at, body), "sha256").digest() for key in KEYS]
+    assert headers["webhook-signature"] == " ".join(f"v1,{base64.b64encode(mac).decode()}" for mac in macs)
+    for secret in STANDARD:
+        lines = [(HEADER, headers["X-Receiver-Signature"].encode())]
+        assert verify(lines, body, secrets=[secret.encode()], now=at).signed_at == at
+
+
+def test_ten_secrets_make_a_header_that_our_own_grammar_takes() -> None:
+    many = [f"whsec_{base64.b64encode(bytes([number]) * 24).decode()}" for number in range(10)]
+    header = signature.signed(BODY, message_id="rcv-1", secrets=many, at=NOW)["X-Receiver-Signature"]
+    assert verify([(HEADER, header.encode())], BODY, secrets=[many[-1].encode()], now=NOW).secret == many[-1].encode()
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["", "whsec_", STANDARD[0][6:], "whsec_!", f"{STANDARD[0]}!", f"whsec_{base64.b64encode(bytes(23)).decode()}",
+     f"whsec_{base64.b64encode(bytes(65)).decode()}", "whsec_\u00e9" + "A" * 40],
+)  # fmt: skip
+def test_a_secret_that_is_none_of_standard_webhooks_signs_nothing(secret: str) -> None:
+    with pytest.raises(ValueError, match=r"^must be whsec_ and the base64 of 24 to 64 random bytes$"):
+        signature.signed(BODY, message_id="rcv-1", secrets=[secret], at=NOW)
