@@ -1,32 +1,31 @@
-"""A bucket of Amazon S3, or of a service that speaks like it. The usual variables `AWS_…` say how it is reached.
+"""What one try of a job writes into a bucket. An object appears whole or not at all, so nothing is hidden meanwhile.
 
-An object appears whole or not at all, so nothing is hidden meanwhile.
+The job waits for a bucket that hangs, which does not count as a try. A large file has no deadline of its own: each of
+its parts has one.
 """
 
-import os
-from datetime import timedelta
+import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
-REQUEST, REPEATS = timedelta(seconds=60), timedelta(seconds=120)  # one request, and all its repeats
-AT_ONCE = 4  # parts of one large file
+import receiver
+from receiver import Postpone
+
+# For one answer, and for all texts together. The database ends a transaction that is idle for a minute.
+DEADLINE_SECONDS = 30.0
+WAIT_SECONDS = 60
+
+
+T = TypeVar("T")
 
 
 class Bucket:
-    """What one try of a job writes into a bucket. `place` is `s3://bucket/prefix`. Paths have `/` in between."""
+    """What one try writes. `place` is `s3://bucket/prefix`, `wait` runs a coroutine. Paths have `/` in between."""
 
-    def __init__(self, place: str) -> None:
-        from obstore.store import S3Store  # noqa: PLC0415 - only who has a bucket pays for it
-
-        bucket, _, prefix = place.removeprefix("s3://").partition("/")
-        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
-        self._store = S3Store(
-            bucket,
-            prefix=prefix or None,
-            client_options={"timeout": REQUEST, **({"allow_http": True} if endpoint.startswith("http://") else {})},
-            retry_config={"max_retries": 2, "retry_timeout": REPEATS},
-        )
+    def __init__(self, place: str, wait: Callable[..., Any], *, seconds: float = DEADLINE_SECONDS) -> None:
+        self._bucket, self._wait, self._seconds = receiver.Bucket(place), wait, seconds
         self._texts: list[tuple[str, bytes]] = []
 
     def __enter__(self) -> Self:
@@ -39,30 +38,42 @@ class Bucket:
         """Do nothing: what was not published was not sent."""
 
     def has(self, path: str) -> bool:
-        """Whether there is an object. Who may only write there cannot know, and says no."""
-        import obstore  # noqa: PLC0415 - the same
-        from obstore.exceptions import NotFoundError, PermissionDeniedError  # noqa: PLC0415 - the same
+        """Whether there is an object. Who may only write there cannot know, and says no.
 
-        try:
-            obstore.head(self._store, path)
-        except (NotFoundError, FileNotFoundError, PermissionDeniedError):
-            return False
-        return True
+        Raises:
+            Postpone: the bucket hangs.
+        """
+        return bool(self._wait(self._in_time(self._bucket.has(path))))
 
     def put(self, path: str, content: bytes | Path) -> None:
-        """Keep a text for `publish`, or send a file now: it can be large."""
-        import obstore  # noqa: PLC0415 - the same
+        """Keep a text for `publish`, or send a file now: it can be large.
 
+        Raises:
+            Postpone: the bucket hangs, before a byte was sent.
+        """
         if isinstance(content, bytes):
             self._texts.append((path, content))
         else:
-            obstore.put(self._store, path, content, max_concurrency=AT_ONCE)
+            self.has(path)
+            self._wait(self._bucket.put(path, content))
 
     def publish(self) -> None:
-        """Send the texts."""
-        import obstore  # noqa: PLC0415 - the same
+        """Send the texts. Nothing is sent any more when the deadline is over, or the try.
 
+        Raises:
+            Postpone: the bucket has not taken all of them in time.
+        """
+        self._wait(self._in_time(self._send()))
+
+    async def _send(self) -> None:
         while self._texts:
-            path, content = self._texts[-1]
-            obstore.put(self._store, path, content)
+            await self._bucket.put(*self._texts[-1])
             self._texts.pop()
+
+    async def _in_time(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await work
+        except TimeoutError:
+            why = f"{self._bucket.address} does not answer within {self._seconds:g} s: see AWS_ENDPOINT_URL"
+            raise Postpone(why, after=WAIT_SECONDS) from None

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import httpx
@@ -14,6 +16,8 @@ from receiver.database import Connection, Pool
 from receiver.errors import GiveUp, ImpossibleError, LeaseLostError
 from receiver.events import AccountId, Event
 from receiver.failpoints import Failpoint, reach
+from receiver.handling.fetched import Fetched
+from receiver.handling.handed import Handed, remembered
 from receiver.handling.threads import Bridge
 from receiver.inbox import artifacts, jobs
 from receiver.inbox.artifacts import Artifact
@@ -65,6 +69,8 @@ class Context:
         configured: the operator's settings; see `setting`.
         log: a logger whose lines name the event.
         bridge: lets a plain `def` run coroutines; see `wait`.
+        fetched: the files that this try has fetched from a bucket; see `file`.
+        handed: the coroutines that this try has got from these methods.
     """
 
     event: Event
@@ -80,6 +86,8 @@ class Context:
     log: "logging.LoggerAdapter[logging.Logger]"
     completion: Completion = field(default_factory=Completion)
     bridge: Bridge = field(default_factory=Bridge)
+    fetched: Fetched = field(default_factory=Fetched)
+    handed: Handed = field(default_factory=Handed)
 
     @property
     def provider(self) -> TranscribeSo:
@@ -111,6 +119,7 @@ class Context:
         """
         return said.text(self.configured, name)
 
+    @remembered
     async def transcript(self) -> Transcript:
         """Return the transcript. It is fetched once for each transcription, and kept for all handlers.
 
@@ -125,6 +134,7 @@ class Context:
             found = await self._of_submission()
         return replace(found, title=self.event.transcription.title)
 
+    @remembered
     async def timestamps(self, format: str, *, style: str = "balanced") -> Timestamps:  # noqa: A002 - the provider's word
         """Return paste-ready chapter timestamps in a format such as `youtube`. They are fetched once for all handlers.
 
@@ -134,13 +144,27 @@ class Context:
         """
         return await Archive(self.provider, self.db).timestamps(self._subject(), format, style)
 
+    @remembered
     async def artifacts(self) -> list[Artifact]:
         """Return the files that the event's submission has brought: stems, enhanced audio, subtitles.
 
-        They lie on the machine that fetched them (`path`). Events that no submission has brought have none.
+        They lie on the machine that fetched them, or in a bucket; see `file`. Events that no submission has brought
+        have none.
         """
         submission = self.event.data.get("submission")
         return [] if not isinstance(submission, dict) else await artifacts.of(self.db, str(submission.get("id")))
+
+    @remembered
+    async def file(self, artifact: Artifact) -> Path:
+        """Return the path of one of the artifacts on this machine.
+
+        One that lies in a bucket is fetched. It is removed when this try ends, so copy what you keep.
+
+        Raises:
+            Postpone: it lies on another machine, or the bucket cannot be reached now.
+            ImpossibleError: the bucket does not have it any more.
+        """
+        return await self.fetched.path(artifact, partial(artifacts.folder, self.configured))
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine from a plain `def`: `ctx.wait(ctx.transcript())`.

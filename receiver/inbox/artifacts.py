@@ -6,7 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from receiver.database import Database, query
+from receiver.database import Database, embedded, query
+from receiver.errors import ImpossibleError
+from receiver.settings import Settings
+from receiver.settings.places import BUCKET
 
 PLAIN = "application/octet-stream"
 _PLAYED = re.compile(r"(?:audio|video)/[a-z0-9][a-z0-9.+-]{0,60}")
@@ -21,7 +24,7 @@ class Artifact:
         content_type: as the provider says it; None if it does not.
         bytes: its size.
         sha256: in hexadecimal digits.
-        place: its path on the machine that fetched it.
+        place: its path on the machine that fetched it, or `s3://bucket/…`.
     """
 
     name: str
@@ -31,8 +34,19 @@ class Artifact:
     place: str
 
     @property
+    def in_bucket(self) -> bool:
+        """Whether it lies in a bucket, and on no machine."""
+        return self.place.startswith(BUCKET)
+
+    @property
     def path(self) -> Path:
-        """Where it lies."""
+        """Where it lies on the machine that fetched it.
+
+        Raises:
+            ImpossibleError: it lies in a bucket.
+        """
+        if self.in_bucket:
+            raise ImpossibleError(f"{self.name} lies in a bucket and has no path: await ctx.file(artifact) fetches it")
         return Path(self.place)
 
     @property
@@ -44,6 +58,14 @@ class Artifact:
     def to_json(self) -> dict[str, Any]:
         """Return the fields that `artifacts --json` prints."""
         return asdict(self)
+
+
+def folder(configured: Settings) -> Path:
+    """Return this machine's folder for files of submissions, by default one in the data folder. Create nothing."""
+    place = configured.artifacts_dir
+    if place is None or place.startswith(BUCKET):
+        return embedded.locate(configured.data_dir).path / "artifacts"
+    return Path(place)
 
 
 async def keep(db: Database, submission: str, artifacts: Sequence[Artifact]) -> None:

@@ -15,7 +15,7 @@ from receiver import failpoints
 from receiver.errors import ImpossibleError
 from receiver.events import DEFAULT_ACCOUNT
 from receiver.failpoints import Death
-from receiver.settings import accounts, addresses, ready_files, ready_notify, streams, values
+from receiver.settings import accounts, addresses, places, ready_files, ready_notify, streams, values
 from receiver.settings.accounts import TRANSCRIBE, Account
 from receiver.settings.paths import WEBHOOK_PATH, webhook_at
 from receiver.settings.targets import Target
@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     shutdown_seconds: Annotated[float, Field(ge=0, le=3600)] = _variable("RECEIVER_SHUTDOWN_SECONDS", 20.0)
     calls: Annotated[int, Field(ge=0, le=100)] = _variable("RECEIVER_CALLS", 4)
     calls_shutdown_seconds: Annotated[float, Field(ge=0, le=7200)] = _variable("RECEIVER_CALLS_SHUTDOWN_SECONDS", 20.0)
-    artifacts_dir: Path | None = _variable("RECEIVER_ARTIFACTS_DIR", None)
+    artifacts_dir: str | None = _variable("RECEIVER_ARTIFACTS_DIR", None)
     artifact_max_mb: Annotated[float, Field(gt=0, le=1_000_000)] = _variable("RECEIVER_ARTIFACT_MAX_MB", 4096.0)
     files: str | None = _variable("RECEIVER_FILES", None)
     files_formats: Annotated[tuple[FilesFormat, ...], NoDecode] = _variable("RECEIVER_FILES_FORMATS", ("md", "srt"))
@@ -154,7 +154,7 @@ class Settings(BaseSettings):
     def _listening(cls, value: str | None) -> str | None:
         return None if value is None else addresses.listening(value)
 
-    @field_validator("data_dir", "spool_dir", "artifacts_dir")
+    @field_validator("data_dir", "spool_dir")
     @classmethod
     def _settled(cls, value: Path | None) -> Path | None:
         return None if value is None else value.absolute()  # a handler might change the working folder
@@ -167,15 +167,15 @@ class Settings(BaseSettings):
     def _none(cls, value: object) -> object:
         return None if value == "" else value
 
-    @field_validator("data_dir", "spool_dir", "artifacts_dir", mode="before")
+    @field_validator("data_dir", "spool_dir", mode="before")
     @classmethod
     def _written_out(cls, value: object) -> object:
         return values.plain(value, values.ODD_IN_PATHS) if isinstance(value, str) else value
 
-    @field_validator("files")
+    @field_validator("files", "artifacts_dir")
     @classmethod
-    def _filed(cls, value: str | None) -> str | None:
-        return None if value is None else ready_files.place(value)
+    def _placed(cls, value: str | None) -> str | None:
+        return None if value is None else places.place(value)
 
     @field_validator("api_key", "token", "console_token", "console_read_token", "mcp_token")
     @classmethod

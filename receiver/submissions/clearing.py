@@ -1,7 +1,7 @@
-"""Prune the files of submissions that are over: those on the shelf of this machine.
+"""Prune the files of submissions that are over: those on the shelf of this machine, or in its bucket.
 
 A file is deleted before its row, and the folder of its submission after that. So if we die in between, the next run
-finds the folder, knows that the files lay here, and deletes the rows.
+finds the folder, knows that the files lay here, and deletes the rows. What lies in the bucket is known by its address.
 """
 
 import asyncio
@@ -12,8 +12,11 @@ from pathlib import Path
 import asyncpg
 
 from receiver.database import Connection, Database, query
+from receiver.inbox.buckets import Bucket, BucketError
 from receiver.inbox.retention import COUNTED, Gone, Horizon, Old, Prune, Step
 from receiver.submissions.shelf import Shelf
+
+ANSWER_SECONDS = 30.0  # the database ends a transaction that is idle for a minute
 
 
 async def count(db: Database, before: Horizon) -> Old:
@@ -24,7 +27,11 @@ async def count(db: Database, before: Horizon) -> Old:
 
 
 async def clear(run: Prune, shelf: Shelf) -> bool:
-    """Delete the files that lie before a run's horizon, batch by batch; return False if the run was stopped."""
+    """Delete the files that lie before a run's horizon, batch by batch; return False if the run was stopped.
+
+    Raises:
+        BucketError: the bucket refuses, or does not answer. The rows of this batch stay.
+    """
     files = _Files(shelf, run.before)
     await run.walk(files.batch, "")
     await asyncio.to_thread(files.remove_folders)
@@ -42,8 +49,16 @@ class _Files:
     async def batch(self, connection: Connection, after: str, rows: int) -> Step:
         """Delete the files of the next submissions."""
         found = await connection.fetch(query("submissions/old_artifacts"), after, self.before.at, rows)
-        here, gone = await asyncio.to_thread(self._delete, [row for row in found if row["are_old"]])
-        await connection.execute(query("submissions/forget_artifacts"), here)
+        in_bucket, others = list[asyncpg.Record](), list[asyncpg.Record]()
+        for row in found:
+            if row["are_old"]:
+                (in_bucket if self._are_in_bucket(row) else others).append(row)
+        await self._delete_objects([place for row in in_bucket for place in row["places"]])
+        here, gone = await asyncio.to_thread(self._delete, others)
+        for row in in_bucket:
+            gone.files += len(row["names"])
+            gone.bytes += row["bytes"]
+        await connection.execute(query("submissions/forget_artifacts"), [*here, *(row["id"] for row in in_bucket)])
         return Step(found[-1]["id"] if found else after, len(found) < rows, gone)
 
     def remove_folders(self) -> None:
@@ -51,6 +66,26 @@ class _Files:
         while self._empty:
             with suppress(OSError):
                 self._empty.pop().rmdir()
+
+    async def _delete_objects(self, places: list[str]) -> None:
+        """Delete objects, while the transaction waits.
+
+        Raises:
+            BucketError: the bucket refuses, or does not answer.
+        """
+        if not places or self.shelf.bucket is None:
+            return
+        start = len(self.shelf.bucket) + 1
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await Bucket(self.shelf.bucket).delete([place[start:] for place in places])
+        except TimeoutError:
+            raise BucketError(f"{self.shelf.bucket} does not answer within {ANSWER_SECONDS:g} s") from None
+
+    def _are_in_bucket(self, row: asyncpg.Record) -> bool:
+        """Whether all files of a submission are in the bucket, where those of this submission belong."""
+        folder = f"{self.shelf.bucket}/{row['source']}/{row['id']}/"
+        return all(place.startswith(folder) and "/" not in place.removeprefix(folder) for place in row["places"])
 
     def _delete(self, old: list[asyncpg.Record]) -> tuple[list[str], Gone]:
         """Delete the files that lie here; return their submissions, and how much is gone. This blocks."""

@@ -1,12 +1,17 @@
-"""The folder with the files of submissions.
+"""The files of submissions: in a folder of this machine, or in a bucket.
 
     RECEIVER_ARTIFACTS_DIR/SOURCE/SUBMISSION/NAME     what a provider made
-    RECEIVER_ARTIFACTS_DIR/drafts/…                   what was handed in, and is not submitted yet: see `drafts`
-    RECEIVER_ARTIFACTS_DIR/waiting/SUBMISSION         a recording that goes with the request that is paid for
+    FOLDER/drafts/…                                   what was handed in, and is not submitted yet: see `drafts`
+    FOLDER/waiting/SUBMISSION                         a recording that goes with the request that is paid for
+    FOLDER/waiting/SUBMISSION.brought/NAME            what a provider made, on its way to the bucket
+    FOLDER/fetched/…                                  what handlers have fetched from the bucket: see `handling.fetched`
+
+FOLDER is RECEIVER_ARTIFACTS_DIR, or `artifacts` in the data folder if that is a bucket.
 
 The names are the provider's, so they are made harmless.
 """
 
+import asyncio
 import os
 import secrets
 import shutil
@@ -22,13 +27,16 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import SecretStr
 
-from receiver.database import embedded
 from receiver.errors import ImpossibleError, Postpone, ProviderUnavailable
+from receiver.failpoints import Failpoint, reach
+from receiver.inbox import artifacts
 from receiver.inbox.artifacts import Artifact
+from receiver.inbox.buckets import Bucket
 from receiver.providers import Source, destinations, files
 from receiver.providers.downloads import download
 from receiver.providers.orders import Media
 from receiver.settings import Settings
+from receiver.settings.places import BUCKET
 from receiver.submissions import ids
 from receiver.submissions.records import Submission
 
@@ -39,10 +47,17 @@ MOST_LISTED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """The folder with the files. `most` is a size in bytes: of a file that is fetched, or of all files of a draft."""
+    """The files.
+
+    Attributes:
+        place: the folder of this machine.
+        most: a size in bytes: of a file that is fetched, or of all files of a draft.
+        bucket: where what the providers made lies, `s3://bucket/prefix`; None if in the folder.
+    """
 
     place: Path
     most: int
+    bucket: str | None = None
 
     def path(self, submission: Submission, name: str) -> Path:
         """Return where a file of a submission lies."""
@@ -53,10 +68,11 @@ class Shelf:
         return self.place / source / submission
 
     async def bring(self, client: Source, http: httpx.AsyncClient, submission: Submission) -> list[Artifact]:
-        """Fetch the files of a submission that has ended; those that are here are fetched again.
+        """Fetch the files of a submission that has ended; those that are here, or in the bucket, are fetched again.
 
         Raises:
             ProviderUnavailable: the provider does not name them, or they do not come.
+            BucketError: the bucket does not take them now.
             ImpossibleError: one is too large, or the disk is full.
         """
         wanted = _harmless((await _links(client, submission)).keys())
@@ -67,10 +83,20 @@ class Shelf:
             async def link(given: str = given) -> SecretStr:
                 return (await _links(client, submission))[given]
 
-            path = self.path(submission, name)
+            path = self.path(submission, name) if self.bucket is None else self._waiting(submission.id, name)
             came = await download(http, link, path, most=self.most, private=private)
-            found.append(Artifact(name, came.content_type, came.bytes, came.sha256, str(path)))
+            place = str(path) if self.bucket is None else await self._send(self.bucket, submission, path)
+            found.append(Artifact(name, came.content_type, came.bytes, came.sha256, place))
         return found
+
+    async def _send(self, bucket: str, submission: Submission, file: Path) -> str:
+        """Send a file to the bucket, and remove it here. Return its address."""
+        path = f"{submission.source}/{submission.id}/{file.name}"
+        reach(Failpoint.BEFORE_STORED)
+        await Bucket(bucket).put(path, file)
+        reach(Failpoint.AFTER_STORED)
+        await asyncio.to_thread(file.unlink)
+        return f"{bucket}/{path}"
 
     def put_aside(self, submission: Submission, file: Media) -> None:
         """Copy a recording to where a worker of this machine finds it. This blocks.
@@ -136,18 +162,34 @@ class Shelf:
         return found
 
     def forget(self, submission: str) -> None:
-        """Remove the recording that was put aside, and what a broken download has left of it."""
+        """Remove the recording that was put aside, what is on its way to the bucket, and what is left of downloads."""
         waiting = self._waiting(submission)
         for path in waiting.parent.glob(f"{waiting.name}*"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
             with suppress(OSError):
                 path.unlink()
 
-    def _waiting(self, submission: str) -> Path:
-        return self.place / WAITING / submission
+    def _waiting(self, submission: str, brought: str | None = None) -> Path:
+        """Return where a recording is put aside, or where a file lies on its way to the bucket."""
+        waiting = self.place / WAITING / submission
+        return waiting if brought is None else waiting.with_name(f"{submission}.brought") / brought
+
+
+async def content(artifact: Artifact) -> bytes:
+    """Return the content of a file that was brought just now.
+
+    Raises:
+        BucketError, ImpossibleError: the bucket does not give it.
+    """
+    if not artifact.in_bucket:
+        return await asyncio.to_thread(artifact.path.read_bytes)
+    bucket, path = Bucket.of(artifact.place)
+    return b"".join([piece async for piece in bucket.pieces(path, 0, artifact.bytes, size=artifact.bytes)])
 
 
 def stored(artifact: Artifact) -> os.stat_result:
-    """Return the facts about the file of an artifact. This blocks.
+    """Return the facts about the file of an artifact that lies in no bucket. This blocks.
 
     Raises:
         ImpossibleError: it lies on another machine, or is not the file that was fetched.
@@ -163,33 +205,42 @@ def stored(artifact: Artifact) -> os.stat_result:
     return found
 
 
-def copies(artifacts: Iterable[Artifact], folder: Path) -> list[Path]:
-    """Copy files into a folder, and return the copies.
+async def copy(artifact: Artifact, folder: Path) -> Path:
+    """Copy a file into a folder, and return the copy.
 
     Raises:
-        ImpossibleError: a file lies on another machine, or cannot be written.
+        ImpossibleError: the file lies on another machine, is not in its bucket any more, or cannot be written.
+        BucketError: the bucket refuses, or does not answer.
     """
-    made = []
+    into = folder / artifact.name
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for artifact in artifacts:
-            if not artifact.path.is_file():
-                raise ImpossibleError(f"{artifact.place} is not on this machine")
-            made.append(Path(shutil.copyfile(artifact.path, folder / artifact.name)))
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        if artifact.in_bucket:
+            bucket, path = Bucket.of(artifact.place)
+            await bucket.fetch(path, into, size=artifact.bytes, sha256=artifact.sha256)
+        else:
+            await asyncio.to_thread(_copy_here, artifact, into)
     except OSError as exc:
         raise ImpossibleError(f"{folder} cannot be written: {exc.strerror}") from exc
-    return made
+    return into
 
 
 def open_shelf(configured: Settings) -> Shelf:
     """Return the configured shelf, by default a folder in the data folder. Create nothing."""
-    place = configured.artifacts_dir or embedded.locate(configured.data_dir).path / "artifacts"
-    return Shelf(place, int(configured.artifact_max_mb * MEGABYTE))
+    given = configured.artifacts_dir or ""
+    bucket = given if given.startswith(BUCKET) else None
+    return Shelf(artifacts.folder(configured), int(configured.artifact_max_mb * MEGABYTE), bucket)
 
 
 def here() -> str:
     """Return the name of this machine."""
     return socket.gethostname()
+
+
+def _copy_here(artifact: Artifact, into: Path) -> None:
+    if not artifact.path.is_file():
+        raise ImpossibleError(f"{artifact.place} is not on this machine")
+    shutil.copyfile(artifact.path, into)
 
 
 async def _links(client: Source, submission: Submission) -> dict[str, SecretStr]:

@@ -11,7 +11,6 @@ Whoever moves the submission later wakes the job. So the job's last transaction 
 only if nobody has moved it in between.
 """
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -47,7 +46,7 @@ from receiver.submissions.announcing import Interested
 from receiver.submissions.moves import State
 from receiver.submissions.paying import MovedError
 from receiver.submissions.records import Change, Submission
-from receiver.submissions.shelf import Shelf, here
+from receiver.submissions.shelf import Shelf, content, here
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +88,7 @@ class Working:
         """Carry the event's submission as far as it can be carried now.
 
         Raises:
-            ProviderError: nothing was done, or the files do not come; the job comes back.
+            ProviderError, BucketError: nothing was done, or the files do not come; the job comes back.
             Postpone, GiveUp: as they say.
         """
         began = self.clock()
@@ -212,7 +211,8 @@ class Working:
         """Bring the files of a submission here, and its text into the archive.
 
         Raises:
-            ProviderUnavailable: they do not come now. They are paid for, so the job comes back for days.
+            ProviderUnavailable, BucketError: they do not come now, or the bucket does not take them. They are paid for,
+                so the job comes back for days.
         """
         client = cast("Source", ctx.client)
         if client.synchronous or client.announces:
@@ -281,6 +281,6 @@ async def _keep_text(client: Source, ctx: Context, submission: Submission, artif
         raise ProviderUnavailable("none of its files has the text", code="no_text")
     for artifact in artifacts:
         if artifact.name == name:
-            raw = await asyncio.to_thread(artifact.path.read_bytes)
+            raw = await content(artifact)
             client.transcript(submission.operation, raw)
             await archive.keep(ctx.db, announcing.subject(submission), "result", raw)

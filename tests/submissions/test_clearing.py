@@ -1,6 +1,7 @@
 """`submissions.clearing`: files of what is over go with their rows; what lies elsewhere or is needed stays."""
 
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 from receiver.database import Pool
 from receiver.inbox import artifacts, retention
 from receiver.inbox.artifacts import Artifact
+from receiver.inbox.buckets import BucketError
 from receiver.inbox.retention import Gone, Old, Prune
 from receiver.submissions import clearing
 from receiver.submissions.shelf import Shelf
+from tests.buckets import Objects
 from tests.inbox.ageing import AT_ONCE, aged
 
 SUBMISSION = """
@@ -119,3 +122,68 @@ async def test_many_are_walked_over_in_batches(db: Pool, shelf: Shelf) -> None:
     for one in range(number):
         await brought(db, shelf, f"sub_{one}")
     assert await clear(db, shelf) == Gone(files=2 * number, bytes=10 * number)
+
+
+# --- in a bucket -----------------------------------------------------------------------------------------------------
+
+PLACE = "s3://notes/stems"
+
+
+async def stored(db: Pool, objects: Objects, name: str = "sub_1", *, days: int = 100, place: str = PLACE) -> None:
+    """Make a submission that has brought two files into a bucket."""
+    await db.execute(SUBMISSION, name, "done", timedelta(days=days))
+    files = [f"{place}/transcribe.so/{name}/{file}" for file in ("voice.wav", "music 100%.wav")]
+    for file in files:
+        objects.put(file.removeprefix("s3://notes/"), b"12345")
+    await artifacts.keep(db, name, [Artifact(file.rsplit("/", 1)[1], None, 5, "", file) for file in files])
+
+
+async def test_objects_go_with_their_rows_from_any_machine(db: Pool, objects: Objects, shelf: Shelf) -> None:
+    await stored(db, objects)
+    await stored(db, objects, "sub_2", days=80)
+    local = await brought(db, shelf, "sub_3")
+    assert await clear(db, replace(shelf, bucket=PLACE)) == Gone(files=4, bytes=20)
+    assert {key.split("/")[2] for key in objects.all()} == {"sub_2"}
+    assert [len(await artifacts.of(db, name)) for name in ("sub_1", "sub_2", "sub_3")] == [0, 2, 0]
+    assert not local[0].parent.exists()
+
+
+@pytest.mark.parametrize(
+    "bucket", [None, "s3://notes", "s3://notes/stem", "s3://other/stems", f"{PLACE}/transcribe.so"]
+)
+async def test_objects_of_another_place_are_left_and_counted(
+    db: Pool, objects: Objects, shelf: Shelf, bucket: str | None
+) -> None:
+    await stored(db, objects)
+    assert await clear(db, replace(shelf, bucket=bucket)) == Gone(files_elsewhere=2)
+    assert (len(objects.all()), len(await artifacts.of(db, "sub_1"))) == (2, 2)
+
+
+async def test_no_row_leads_to_what_others_have_brought(db: Pool, objects: Objects, shelf: Shelf) -> None:
+    await stored(db, objects)
+    objects.put("stems/transcribe.so/sub_2/voice.wav", b"12345")
+    for place in ("sub_2/voice.wav", "sub_1/../sub_2/voice.wav", "sub_1/a/b"):
+        await db.execute(
+            "update receiver.artifacts set place = $1 where name = 'voice.wav'", f"{PLACE}/transcribe.so/{place}"
+        )
+        assert await clear(db, replace(shelf, bucket=PLACE)) == Gone(files_elsewhere=2)
+    assert len(objects.all()) == 3
+
+
+async def test_a_bucket_that_refuses_stops_the_run_and_no_row_is_forgotten(
+    db: Pool, objects: Objects, shelf: Shelf
+) -> None:
+    await stored(db, objects)
+    await db.execute("update receiver.artifacts set place = replace(place, 'notes', 'nowhere')")
+    with pytest.raises(BucketError, match="there is no bucket nowhere"):
+        await clear(db, replace(shelf, bucket="s3://nowhere/stems"))
+    assert len(await artifacts.of(db, "sub_1")) == 2
+
+
+async def test_rows_whose_objects_were_deleted_by_a_run_that_died_go_with_the_next_one(
+    db: Pool, objects: Objects, shelf: Shelf
+) -> None:
+    await stored(db, objects)
+    objects.client.delete_object(Bucket="notes", Key="stems/transcribe.so/sub_1/voice.wav")
+    assert await clear(db, replace(shelf, bucket=PLACE)) == Gone(files=2, bytes=10)
+    assert (objects.all(), await artifacts.of(db, "sub_1")) == ({}, [])

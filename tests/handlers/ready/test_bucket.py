@@ -1,94 +1,221 @@
 """`handlers.ready._bucket`: objects in a bucket of moto, a server of its own that speaks like Amazon S3."""
 
+import asyncio
+import dataclasses
+import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Event, Thread
 
-import boto3  # type: ignore[import-untyped]
-import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from handlers.ready import _names
-from handlers.ready._bucket import Bucket
+from handlers.ready._bucket import DEADLINE_SECONDS, Bucket
 from handlers.ready.files import files
+from receiver import LeaseLostError, Postpone, Transcription
+from receiver.database.session import RELIED_ON
+from receiver.inbox.artifacts import Artifact
+from receiver.inbox.buckets import BucketError
 from receiver.testing import Scratch
+from tests.buckets import Objects
+from tests.handlers.ready.test_files import brought, separated
 from tests.handlers.ready.titles import TITLES
+from tests.handlers.test_handlers import EARLIER, LATER, replayed
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """Yield the address of a server."""
-    started = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    started.start()
-    host, port = started.get_host_and_port()
-    yield f"http://{host}:{port}"
-    started.stop()
-
-
-@pytest.fixture
-def objects(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Yield boto3's client of a server with an empty bucket `notes`; the usual variables lead there."""
-    httpx.post(f"{server}/moto-api/reset")
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key", "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": server,
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3", region_name="us-east-1")
-    client.create_bucket(Bucket="notes")
-    yield client
-    client.close()
-
-
-def keys(client: Any) -> dict[str, bytes]:
-    """Return what is in the bucket, as another client sees it."""
-    pages = client.get_paginator("list_objects_v2").paginate(Bucket="notes")
-    names = [one["Key"] for page in pages for one in page.get("Contents", [])]
-    return {name: client.get_object(Bucket="notes", Key=name)["Body"].read() for name in names}
-
-
-def test_texts_are_there_when_they_are_published(objects: Any, tmp_path: Path) -> None:
+async def test_texts_are_there_when_they_are_published(
+    receiver_scratch: Scratch, objects: Objects, tmp_path: Path
+) -> None:
     (tmp_path / "large").write_bytes(b"x" * 12_000_000)
-    with Bucket("s3://notes/a/b") as bucket:
-        bucket.put("talk/a.md", b"a")
-        bucket.put("talk.artifacts/large", tmp_path / "large")
-        assert not bucket.has("talk/a.md")
-        bucket.publish()
-        assert bucket.has("talk/a.md")
-    found = keys(objects)
+    _, ctx = await receiver_scratch.claim(files)
+
+    def write() -> None:
+        with Bucket("s3://notes/a/b", ctx.wait) as bucket:
+            bucket.put("talk/a.md", b"a")
+            bucket.put("talk.artifacts/large", tmp_path / "large")
+            assert not bucket.has("talk/a.md")
+            bucket.publish()
+            assert bucket.has("talk/a.md")
+
+    await asyncio.to_thread(write)
+    found = objects.all()
     assert set(found) == {"a/b/talk/a.md", "a/b/talk.artifacts/large"}
     assert (found["a/b/talk/a.md"], len(found["a/b/talk.artifacts/large"])) == (b"a", 12_000_000)
 
 
-def test_nothing_is_sent_without_publish(objects: Any) -> None:
-    with Bucket("s3://notes") as bucket:
+async def test_nothing_is_sent_without_publish(receiver_scratch: Scratch, objects: Objects) -> None:
+    _, ctx = await receiver_scratch.claim(files)
+    with Bucket("s3://notes", ctx.wait) as bucket:
         bucket.put("a.md", b"a")
-    assert keys(objects) == {}
+    assert objects.all() == {}
+
+
+async def test_files_of_a_submission_go_from_one_bucket_into_another_place(
+    receiver_scratch: Scratch, objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects.put("stems/voice.wav", b"voice")
+    monkeypatch.setenv("RECEIVER_FILES", "s3://notes/talks")
+    monkeypatch.setenv("RECEIVER_FILES_FORMATS", "artifacts")
+    digest = hashlib.sha256(b"voice").hexdigest()
+    event, ctx = await separated(receiver_scratch, Artifact("a.wav", None, 5, digest, "s3://notes/stems/voice.wav"))
+    await files(event, ctx)
+    assert [content for key, content in objects.all().items() if key.startswith("talks/")] == [b"voice"]
 
 
 async def test_transcripts_go_into_a_bucket_by_its_setting_alone(
-    receiver_scratch: Scratch, objects: Any, monkeypatch: pytest.MonkeyPatch
+    receiver_scratch: Scratch, objects: Objects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    objects.put_object(Bucket="notes", Key="talks/2026-04-29 Mine.md", Body=b"mine")
+    objects.put("talks/2026-04-29 Mine.md", b"mine")
     monkeypatch.setenv("RECEIVER_FILES", "s3://notes/talks")
     for _ in range(2):
         event, ctx = await receiver_scratch.claim(files, title="Mine")
         await files(event, ctx)
         assert await receiver_scratch.state(event) == "done"
-    found = keys(objects)
+    found = objects.all()
     assert found.pop("talks/2026-04-29 Mine.md") == b"mine"
     assert set(found) == {f"talks/2026-04-29 Mine (4821).{ending}" for ending in ("md", "srt")}
 
 
-def test_a_key_is_what_the_name_is(objects: Any) -> None:
+async def test_a_key_is_what_the_name_is(receiver_scratch: Scratch, objects: Objects) -> None:
     names = {
         next(_names.candidates("{title}/{id}", {"title": title, "id": "4821"}, ()))
         for title in [*TITLES, "100% {sure} `x` ~y [z] ^q #1 + & = @ ü 😀"]
     }
-    with Bucket("s3://notes/talks") as bucket:
+    _, ctx = await receiver_scratch.claim(files)
+    with Bucket("s3://notes/talks", ctx.wait) as bucket:
         for name in names:
             bucket.put(f"{name}.md", b"a")
-        bucket.publish()
-    assert keys(objects) == {f"talks/{name}.md": b"a" for name in names}
+        await asyncio.to_thread(bucket.publish)
+    assert objects.all() == {f"talks/{name}.md": b"a" for name in names}
     assert len(names) > 150
+
+
+# --- a bucket that hangs, or refuses ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """A bucket that has nothing, and does something odd with what is sent. `asked`: the methods and paths, in order."""
+
+    address: str
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    hung: Event = field(default_factory=Event)
+    left: Event = field(default_factory=Event)  # the client has closed the connection that hung
+
+
+@contextmanager
+def odd(*hanging: str, put: int = 200) -> Iterator[Odd]:
+    """Run a server that never answers some methods, and answers `PUT` with a status."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            found.asked.append((self.command, self.path))
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+            if self.command in hanging:
+                found.hung.set()
+                self.rfile.read(1)
+                found.left.set()
+                return
+            self.send_response(put if self.command == "PUT" else 404)
+            self.send_header("etag", '"1"')
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        do_PUT = do_POST = do_HEAD = answer  # noqa: N815 - as the server calls them
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    found = Odd(f"http://127.0.0.1:{server.server_address[1]}")
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield found
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+async def test_a_bucket_that_hangs_is_waited_for_and_nothing_more_is_sent(
+    receiver_scratch: Scratch, objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del objects
+    _, ctx = await receiver_scratch.claim(files)
+    with odd("PUT") as peer:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", peer.address)
+        bucket = Bucket("s3://notes", ctx.wait, seconds=0.5)
+        for name in ("a.md", "a.srt", "a.txt"):
+            bucket.put(name, b"a")
+        with pytest.raises(Postpone, match=r"^s3://notes does not answer within 0\.5 s: see AWS_ENDPOINT_URL$"):
+            await asyncio.to_thread(bucket.publish)
+        assert await asyncio.to_thread(peer.left.wait, 20)
+        assert peer.asked == [("PUT", "/notes/a.txt")]
+
+
+def test_the_texts_are_sent_well_before_the_database_ends_the_transaction() -> None:
+    assert RELIED_ON["idle_in_transaction_session_timeout"] == "1min"
+    assert DEADLINE_SECONDS <= 30
+
+
+async def test_nothing_is_sent_after_the_end_of_the_try(
+    receiver_scratch: Scratch, objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del objects
+    _, ctx = await receiver_scratch.claim(files)
+    with odd("PUT") as peer:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", peer.address)
+        bucket = Bucket("s3://notes", ctx.wait)
+        for name in ("a.md", "a.srt"):
+            bucket.put(name, b"a")
+        publishing = asyncio.create_task(asyncio.to_thread(bucket.publish))
+        assert await asyncio.to_thread(peer.hung.wait, 20)
+        ctx.bridge.close()
+        with pytest.raises(LeaseLostError):
+            await publishing
+        assert await asyncio.to_thread(peer.left.wait, 20)
+        assert peer.asked == [("PUT", "/notes/a.srt")]
+
+
+async def test_a_large_file_is_not_begun_where_the_bucket_hangs(
+    receiver_scratch: Scratch, objects: Objects, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    del objects
+    _, ctx = await receiver_scratch.claim(files)
+    (tmp_path / "large").write_bytes(b"x")
+    with odd("HEAD") as peer:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", peer.address)
+        bucket = Bucket("s3://notes", ctx.wait, seconds=0.5)
+        with pytest.raises(Postpone, match="does not answer"):
+            await asyncio.to_thread(bucket.put, "a.artifacts/large", tmp_path / "large")
+        assert peer.asked == [("HEAD", "/notes/a.artifacts/large")]
+
+
+@pytest.mark.parametrize(("status", "said"), [(403, "refuses the key"), (503, "answers 503")])
+async def test_a_bucket_that_refuses_is_an_error_and_the_job_is_not_done(
+    receiver_scratch: Scratch, objects: Objects, monkeypatch: pytest.MonkeyPatch, status: int, said: str
+) -> None:
+    del objects
+    monkeypatch.setenv("RECEIVER_FILES", "s3://notes")
+    event, ctx = await receiver_scratch.claim(files)
+    with odd(put=status) as peer:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", peer.address)
+        with pytest.raises(BucketError, match=said):
+            await files(event, ctx)
+    assert await receiver_scratch.state(event) == "pending"
+
+
+async def test_an_older_end_does_not_replace_the_files_of_a_submission(
+    receiver_scratch: Scratch, objects: Objects, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RECEIVER_FILES", "s3://notes")
+    monkeypatch.setenv("RECEIVER_FILES_FORMATS", "artifacts")
+    event, ctx = await separated(receiver_scratch, brought(tmp_path / "shelf", "a.wav", b"late"))
+    await files(dataclasses.replace(event, transcription=Transcription(completed_at=LATER)), ctx)
+    (tmp_path / "shelf" / "a.wav").write_bytes(b"early")
+    again = await replayed(receiver_scratch, event, ctx)
+    await files(dataclasses.replace(event, transcription=Transcription(completed_at=EARLIER)), again)
+    assert [*objects.all().values()] == [b"late"]
+    assert await receiver_scratch.state(event) == "done"
