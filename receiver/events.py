@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, NoReturn
 
+from receiver.logs.redaction import without_queries_in, without_query
+
 DEPTH = 64
 INTEGER_DIGITS = 40
 EPOCH = 1970
@@ -106,6 +108,20 @@ class Event:
     transcription: Transcription = field(default_factory=Transcription)
     raw: bytes = b""
 
+    @property
+    def shown(self) -> Mapping[str, Any]:
+        """`data` for strangers: its addresses have no user, password, query and fragment, which can be secrets."""
+        return _object(without_queries_in(self.data, self._recording or ""))
+
+    @property
+    def title(self) -> str | None:
+        """The title of the transcription, or else the submission's recording; an address is as in `shown`."""
+        return without_query(self.transcription.title or self._recording or "") or None
+
+    @property
+    def _recording(self) -> str | None:
+        return text_or_none(_object(self.data.get(SUBMISSION)).get("recording"))
+
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
@@ -138,7 +154,7 @@ def about(content: Event | Unreadable, transcription_id: str | None) -> Event | 
 
 
 def read_own(source: str, body: bytes) -> Event | Unreadable:
-    """Return the event in a body that we wrote ourselves: about a submission to `source`. Never raise."""
+    """Return the event in a body that we wrote ourselves: about a submission, or a notice. Never raise."""
     try:
         return read_envelope(source, body, lambda _, value: text_or_none(value))
     except NotAnEventError as exc:
@@ -162,15 +178,8 @@ def read_envelope(source: str, body: bytes, transcription_id: Callable[[str, obj
     event_id, event_type = identity(payload.get("id"), payload.get("event"))
     data = _object(payload.get("data"))
     fields = _object(data.get("transcription"))
-    return Event(
-        source=source,
-        id=event_id,
-        type=event_type,
-        created=_number(payload.get("created")),
-        data=data,
-        transcription=_transcription(fields, transcription_id(event_type, fields.get("id"))),
-        raw=body,
-    )
+    transcription = _transcription(fields, transcription_id(event_type, fields.get("id")))
+    return Event(source, event_id, event_type, _number(payload.get("created")), data, transcription, body)
 
 
 def of_transcription(

@@ -204,3 +204,33 @@ def test_what_a_callback_says_of_another_transcription_takes_nobodys_id() -> Non
 def test_what_is_unreadable_stays_so_whatever_it_is_about() -> None:
     content = events.unreadable(SOURCE, b"{", "why")
     assert events.about(content, "7") is content
+
+
+# --- what strangers are shown ----------------------------------------------------------------------------------------
+
+URL = "https://u:s3cret@h.example/a b.mp3?sig=s3cret"
+
+
+def test_strangers_are_shown_addresses_without_what_is_secret_in_them() -> None:
+    told = {"recording": URL, "error": f"no answer of {URL}", "options": {"of": [URL, 1, None]}}
+    found = Event(SOURCE, "evt_1", "separation.completed", data={"submission": told, "new": [URL]})
+    public = "https://h.example/a b.mp3?…"
+    shown = {"recording": public, "error": f"no answer of {public}", "options": {"of": [public, 1, None]}}
+    assert found.shown == {"submission": shown, "new": [public]}
+    assert found.title == public
+    assert found.data["submission"] == told, "a handler has it all"
+
+
+@pytest.mark.parametrize(("title", "data", "shown"), [
+    ("Pilot", {"submission": {"recording": "a.wav"}}, "Pilot"),
+    ("", {"submission": {"recording": "a.wav"}}, "a.wav"),
+    ("https://h.example/a?s3cret", {}, "https://h.example/a?…"),
+    (None, {"submission": ["no object"]}, None),
+    (None, {"submission": {"recording": 7}}, None),
+    (None, {}, None),
+])  # fmt: skip
+def test_an_event_is_called_by_its_title_or_its_recording(
+    title: str | None, data: dict[str, object], shown: str | None
+) -> None:
+    found = Event(SOURCE, "evt_1", "transcription.completed", data=data, transcription=Transcription(title=title))
+    assert found.title == shown

@@ -15,10 +15,16 @@ STEM_BYTES, ID_BYTES, FOLDER_BYTES = 160, 40, 80  # of UTF-8; with the longest e
 # Separators; what Windows refuses; what the links of Obsidian cannot contain.
 _FORBIDDEN = re.compile(r'[/\\<>:"|?*#^\[\]]|\s')
 # Letters and marks that show nothing: names that look the same would differ.
-_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufffc\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
+)
 _EDGES = " .-~"  # at the beginning; at the end Windows leaves out spaces and dots
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)", re.IGNORECASE)
-_OF_A_SITE = re.compile("_*index", re.IGNORECASE)  # to Hugo such a file stands for its whole folder
+_OF_A_SITE = re.compile(r"\A_*index(?=\.|\Z)", re.IGNORECASE)  # to Hugo such a file stands for its whole folder
+_MEDIA = re.compile(
+    r"(?<=.)\.(aac|aiff?|avi|flac|m4[abv]|mka|mkv|mov|mp3|mp4|mpe?g|mpga|og[agv]|opus|wav|web[am]|wma|wmv)\s*\Z",
+    re.IGNORECASE,
+)
 
 
 def candidates(template: str, fields: Mapping[str, str], owner: tuple[str, ...]) -> Iterator[str]:
@@ -47,10 +53,15 @@ def part(text: str) -> str:
     return _part(text, STEM_BYTES)
 
 
+def without_media_ending(title: str) -> str:
+    """Return a title without what ends the name of a recording, such as `.mp3`."""
+    return _MEDIA.sub("", title)
+
+
 def _part(text: str, most: int) -> str:
     """Return a harmless name of at most `most` bytes, and one that is not empty."""
     kept = _plain(text).encode()[: most - 2].decode(errors="ignore").lstrip(_EDGES).rstrip(" .")
-    kept = f"{kept}_" if _OF_A_SITE.fullmatch(kept) else kept
+    kept = _OF_A_SITE.sub(r"\g<0>_", kept)
     return f"_{kept}" if _RESERVED.match(kept) else kept or "_"
 
 

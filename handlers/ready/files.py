@@ -2,17 +2,31 @@
 
 A transcription keeps the name that it got first: `receiver.file_names` says whose a name is. So two transcriptions with
 one title have two names, and a transcription that ends again replaces its own files. A file that somebody else has
-written is not replaced. The files take their places while the row of the name is locked, right before the job is done.
-A job that dies in between does it again, with the same bytes. What is older than the files never replaces them.
+written is not replaced. The texts take their places while the row of the name is locked, right before the job is done.
+A job that dies in between does it again, with the same bytes. What is older than the files never replaces them: a later
+end is noted before anything is written. Only a submission's files that are then on their way into a bucket arrive.
 """
 
 import asyncio
 import json
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from receiver import Context, Event, GiveUp, Postpone, Transcript, handler, markdown, podcast_chapters, query, srt, vtt
+from receiver import (
+    Announcement,
+    Context,
+    Event,
+    GiveUp,
+    Transcript,
+    handler,
+    markdown,
+    podcast_chapters,
+    query,
+    srt,
+    vtt,
+)
 
 from . import _names
 from ._bucket import Bucket
@@ -20,7 +34,6 @@ from ._folder import Folder
 from ._front_matter import front_matter
 
 HOUR = 3600
-WAIT_SECONDS = 60
 WITH_TEXT = ("transcription.completed", "translation.completed")
 ARTIFACTS = "artifacts"
 # No ending of a text is the end of another one's, so no two names meet. The files of a submission are in a folder.
@@ -29,8 +42,8 @@ ENDINGS = {
 }  # fmt: skip
 
 
-class Place(Protocol):
-    """Where one try of a job writes: a folder or a bucket."""
+class Writer(Protocol):
+    """What one try of a job writes into a folder or a bucket."""
 
     def has(self, path: str) -> bool:
         """Whether there is something at a path."""
@@ -51,13 +64,15 @@ def files(event: Event, ctx: Context) -> None:
         contents |= _artifacts(ctx)
     if not contents:
         return
-    target = ctx.setting("RECEIVER_FILES") or ""
-    with _opened(target, ctx.idempotency_key) as place:
-        name = _named(event, ctx, place, target)
-        for ending, content in contents.items():
-            place.put(f"{name}{ending}", content)
-        written = ctx.wait(_publish(event, ctx, place, (target, _names.folded(name))))
-    if written:
+    place = ctx.setting("RECEIVER_FILES") or ""
+    with _opened(place, ctx) as writer:
+        name = _named(event, ctx, writer, place)
+        end = place, _names.folded(name), event.transcription.completed_at or ""
+        if ctx.wait(ctx.db.fetchval(query("handlers/note_file_end"), *end)) is not None:
+            for ending, content in contents.items():
+                writer.put(f"{name}{ending}", content)
+        is_latest = ctx.wait(_publish(ctx, writer, end))
+    if is_latest:
         ctx.log.info("wrote %s", ", ".join(f"{name}{ending}" for ending in contents))
     else:
         ctx.log.info("the files of a later end of transcription %s are already there", _id(event))
@@ -69,7 +84,8 @@ def _texts(event: Event, ctx: Context, formats: list[str]) -> dict[str, bytes]:
     if not wanted or event.type not in WITH_TEXT:
         return {}
     transcript = ctx.wait(ctx.transcript())
-    return {ENDINGS[name]: _text(name, event, ctx, transcript).encode(errors="ignore") for name in wanted}
+    texts = {name: _text(name, event, ctx, transcript) for name in wanted if name != "chapters" or transcript.chapters}
+    return {ENDINGS[name]: text.encode(errors="ignore") for name, text in texts.items()}
 
 
 def _text(name: str, event: Event, ctx: Context, transcript: Transcript) -> str:
@@ -78,7 +94,7 @@ def _text(name: str, event: Event, ctx: Context, transcript: Transcript) -> str:
     match name:
         case "md":
             text = markdown(transcript, title=title)
-            return front_matter(event, title) + (f"\n{text}" if text else "")
+            return front_matter(event, title, _ended_at(event, ctx)) + (f"\n{text}" if text else "")
         case "txt":
             return f"{transcript.text}\n"
         case "srt":
@@ -89,59 +105,64 @@ def _text(name: str, event: Event, ctx: Context, transcript: Transcript) -> str:
 
 
 def _artifacts(ctx: Context) -> dict[str, Path]:
-    """Return where the files of the submission lie, each by what comes after the name.
+    """Return where the files of the submission lie on this machine, each by what comes after the name.
 
     Raises:
-        Postpone: one is not on this machine.
+        Postpone: one is on another machine, or in a bucket that cannot be reached now.
     """
     found = dict[str, Path]()
     for one in ctx.wait(ctx.artifacts()):
-        if not one.path.is_file():
-            raise Postpone(f"{one.name} is not on this machine: run a worker where {one.place} is", after=WAIT_SECONDS)
         name = _names.part(one.name)
         while _names.folded(name) in map(_names.folded, found):
             name = f"_{name}"
-        found[name] = one.path
+        found[name] = ctx.wait(ctx.file(one))
     return {f"{ENDINGS[ARTIFACTS]}/{name}": path for name, path in found.items()}
 
 
-def _opened(target: str, key: str) -> AbstractContextManager[Place]:
-    return Bucket(target) if target.startswith("s3://") else Folder(target, key)
+def _opened(place: str, ctx: Context) -> AbstractContextManager[Writer]:
+    return Bucket(place, ctx.wait) if place.startswith("s3://") else Folder(place, ctx.idempotency_key)
 
 
-def _named(event: Event, ctx: Context, place: Place, target: str) -> str:
+def _named(event: Event, ctx: Context, writer: Writer, place: str) -> str:
     """Return the name of a transcription's files: the one that it has, or else the first that is free.
 
     Raises:
         GiveUp: none is free.
     """
     template, owner = ctx.setting("RECEIVER_FILES_NAME") or "", _owner(event, ctx)
-    known = ctx.wait(ctx.db.fetchval(query("handlers/find_file_name"), target, *owner, template))
-    if known is not None:
-        return str(known)
-    about = event.transcription
-    date = "undated" if about.ended_at is None else f"{about.ended_at:%Y-%m-%d}"
+    at = _ended_at(event, ctx)
     fields = {
-        "date": date, "title": _title(event), "id": owner[2], "source": owner[0], "account": ctx.account.account,
+        "date": "undated" if at is None else f"{at:%Y-%m-%d}",
+        "title": _title(event), "id": owner[2], "source": owner[0], "account": ctx.account.account,
     }  # fmt: skip
-    for number, name in enumerate(_names.candidates(template, fields, owner)):
-        if number == 0 and any(place.has(f"{name}{ending}") for ending in ENDINGS.values()):
-            continue  # somebody else's file; the other names have the id
-        free = ctx.db.fetchval(
-            query("handlers/take_file_name"), target, _names.folded(name), name, *owner, template
-        )  # fmt: skip
-        if ctx.wait(free) is not None:
-            return name
-    raise GiveUp(f"other transcriptions have every name that {_id(event)} could have")
+    ours = _ours(ctx, place, owner)
+    for name in _names.candidates(template, fields, owner):
+        if template in ours:
+            break
+        folded = _names.folded(name)
+        is_ours = folded in map(_names.folded, ours.values())
+        if is_ours or not any(writer.has(f"{name}{ending}") for ending in ENDINGS.values()):
+            ctx.wait(ctx.db.execute(query("handlers/take_file_name"), place, folded, name, *owner, template))
+            ours = _ours(ctx, place, owner)  # another end of this transcription can have been quicker
+    if template not in ours:
+        raise GiveUp(
+            f"every name that {_id(event)} could have is taken, by other transcriptions or by files of somebody else: "
+            "change RECEIVER_FILES_NAME, then replay"
+        )
+    return ours[template]
 
 
-async def _publish(event: Event, ctx: Context, place: Place, name: tuple[str, str]) -> bool:
+def _ours(ctx: Context, place: str, owner: tuple[str, str, str]) -> dict[str, str]:
+    """Return the names that a transcription's files have in a place, by their templates."""
+    return {one["template"]: one["name"] for one in ctx.wait(ctx.db.fetch(query("handlers/file_names"), place, *owner))}
+
+
+async def _publish(ctx: Context, writer: Writer, end: tuple[str, str, str]) -> bool:
     """Let the files take their places, and finish the job. Return whether they did: those of a later end stay."""
-    ended_at = event.transcription.completed_at or ""
     async with ctx.completing() as tx:
-        is_latest = await tx.fetchval(query("handlers/note_file_end"), *name, ended_at) is not None
+        is_latest = await tx.fetchval(query("handlers/note_file_end"), *end) is not None
         if is_latest:
-            await asyncio.to_thread(place.publish)
+            await asyncio.to_thread(writer.publish)
     return is_latest
 
 
@@ -157,6 +178,11 @@ def _id(event: Event) -> str:
 
 
 def _title(event: Event) -> str:
-    submission = event.data.get("submission")
-    recording = submission.get("recording") if isinstance(submission, dict) else None
-    return event.transcription.title or str(recording or _id(event))
+    """Return the title; the name of a recording without its ending."""
+    return _names.without_media_ending(event.title or "") or _id(event)
+
+
+def _ended_at(event: Event, ctx: Context) -> datetime | None:
+    """Return when the transcription ended, or else when the event was made."""
+    told = Announcement.of(event, ctx.account).timestamp
+    return event.transcription.ended_at or (None if told is None else datetime.fromisoformat(told))

@@ -3,7 +3,8 @@
 Each target of `RECEIVER_FORWARD_…` has a handler of its own, `forward:big-show`, so one that fails repeats nothing at
 the others. An app gets each event at least once, as a POST of the JSON of `receiver.Announcement`. A repeat, also that
 of a replay, has the same `webhook-id`: it is made of the event's source, API URL, account, id and transcription, and of
-the target. The body is the same, byte for byte; the time and the signatures are new.
+the target. The body is the same, byte for byte, while the transcript is kept here; fetched again, it can have changed.
+The time and the signatures are new.
 
     the app's answer                            what becomes of the job
     2xx within 15 s                             done
@@ -43,6 +44,7 @@ from receiver import (
     query,
     signed,
     targets,
+    why,
 )
 
 ANSWER_SECONDS = 15.0
@@ -73,7 +75,7 @@ def _handler(target: Target, seconds: float) -> Handler:
     line = Line()
 
     @handler(
-        *target.types, name=f"forward:{target.name}", needs=target.variable, retry=POLICY, timeout=TIMEOUT_SECONDS
+        *target.types, name=target.handler, needs=target.variable, retry=POLICY, timeout=TIMEOUT_SECONDS
     )  # fmt: skip
     async def forward(event: Event, ctx: Context) -> None:
         await _forward(target, event, ctx, line=line, seconds=seconds)
@@ -113,7 +115,7 @@ async def _forward(target: Target, event: Event, ctx: Context, *, line: Line, se
 
 
 def _over(target: Target, reason: str) -> str:
-    again = f"`receiver forward --resume {target.name}`, then `receiver replay --dead --handler forward:{target.name}`"
+    again = f"`receiver forward --resume {target.name}`, then `receiver replay --dead --handler {target.handler}`"
     return f"nothing is forwarded to {target.name}, because {reason}; when its app takes events again: {again}"
 
 
@@ -160,7 +162,7 @@ async def _answer(
         line.hangs = True
         raise Retry(f"{target.name} did not answer within {seconds:g} s") from None
     except httpx.TransportError as exc:
-        raise Retry(f"{target.name} did not answer: {exc or type(exc).__name__}") from exc
+        raise Retry(f"{target.name} did not answer: {why(exc)}") from None  # its own text can repeat the address
     try:
         await _read_rest(answer)
         return answer.status_code, _after(answer.headers.get("Retry-After"), datetime.now(UTC))

@@ -4,6 +4,8 @@ discovery ──▶ api.Handler ◀── `@handler`      made: notes where each
                  │
                  └── called with a Context     threads: runs a plain `def`; returned: judges the result
 context       what a handler gets: the transcript, the clients, the database, the end of its job
+handed        what a context gave that is never awaited
+fetched       files of a bucket on this machine's disk, for one try
 replay        runs an event's jobs again
 announcement  an event as one JSON document for other programs
 ending        the targets of the ready-made handler `forward` that want no more events

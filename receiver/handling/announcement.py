@@ -12,8 +12,8 @@
       }
     }
 
-`type`, `timestamp` and `data` are the fields that Standard Webhooks recommends. The same event always has the same
-bytes.
+`type`, `timestamp` and `data` are the fields that Standard Webhooks recommends. The same event with the same transcript
+always has the same bytes. A transcript that is not kept any more is fetched again, and can be another one.
 """
 
 import json
@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
-from receiver.events import AccountId, Event, Transcription
+from receiver.events import SUBMISSION, AccountId, Event, Transcription
 from receiver.transcripts import Transcript
 from receiver.transcripts.documents import fields
 
@@ -40,7 +40,8 @@ class Announced:
         account: the account at the source; `default` unless the operator named it.
         event: the event's id, unique within its source.
         transcription: the transcription, in the same shape for all sources. Each of its fields can be null.
-        provider: the event's data, in the provider's own words.
+        provider: the event's data, in the provider's own words. What a worker says of a submission has its addresses
+            without user, password, query and fragment: who gets the document need not be able to fetch them.
         transcript: the transcript as `receiver transcript --format json` prints it; null if it was not asked for, or
             there is none.
         left_out: what is not there because the document would be too large: `words` of the segments, or `transcript`.
@@ -74,7 +75,10 @@ class Announcement:
     def of(cls, event: Event, account: AccountId, transcript: Transcript | None = None) -> Self:
         """Return the announcement of an event of an account, with or without its transcript."""
         content = None if transcript is None else fields(transcript)
-        about = Announced(*account, event.id, event.transcription, event.data, content)
+        said = dict(event.data)
+        if SUBMISSION in said:  # the others are the provider's own words
+            said[SUBMISSION] = event.shown[SUBMISSION]
+        about = Announced(*account, event.id, event.transcription, said, content)
         return cls(event.type, _time(event), about)
 
     def encoded(self, *, most: int) -> bytes:

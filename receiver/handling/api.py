@@ -68,7 +68,8 @@ class Handler:
         """Handle one event. A plain function runs in its own thread. If it returns an awaitable, that is awaited here.
 
         Raises:
-            ImpossibleError: the function returned work that it has not done, or an error that it has not raised.
+            ImpossibleError: the function returned work that it has not done, or an error that it has not raised, or
+                called a coroutine of `ctx` and did not await it.
         """
         if _is_any(self.function, inspect.iscoroutinefunction):
             result: object = await cast("Awaitable[object]", self.function(event, ctx))
@@ -77,6 +78,8 @@ class Handler:
             if inspect.isawaitable(result):  # a plain decorator around an `async def` returns one
                 result = await result
         returned.judge(self.name, result, home=self.module)
+        if isinstance(ctx, Context):  # a user's test can pass another object
+            ctx.handed.judge(self.name)
 
     def wants(self, event_type: str, source: str) -> bool:
         """Whether this handler gets a job for events of this type from this source."""

@@ -58,7 +58,7 @@ def load(configured: Settings, *, quiet: bool = False) -> Mapping[str, Handler]:
 def find(configured: Settings, *, quiet: bool = False) -> Found:
     """Import the modules of `RECEIVER_HANDLERS` and return their handlers.
 
-    If it is empty, load the working directory's own handlers, or else the bundled ones. Unless `quiet`, a warning says
+    If it is empty, load the working directory's own handlers, or else the bundled ones. Unless `quiet`, a line says
     that the bundled ones are used.
 
     Raises:
@@ -154,7 +154,7 @@ def _default(here: Path, *, quiet: bool) -> tuple[str, ...]:
     if (here / OWN).is_dir() or (here / f"{OWN}.py").is_file():
         return (OWN,)
     if not quiet:
-        log.warning(
+        log.info(
             "there is no %s/ in %s: using the bundled handlers, %s; to use your own handlers, start in the folder that "
             "contains %s/, or set RECEIVER_HANDLERS", OWN, here, BUNDLED, OWN,
         )  # fmt: skip

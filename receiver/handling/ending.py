@@ -10,9 +10,7 @@ from receiver.database import Database, query
 from receiver.errors import ImpossibleError
 from receiver.inbox import jobs
 from receiver.settings import Settings
-from receiver.settings.targets import Target
-
-HANDLER = "forward:{}"  # the name of a target's handler
+from receiver.settings.targets import HANDLER, Target
 
 
 class Ended(NamedTuple):
@@ -63,7 +61,7 @@ async def _dead(db: Database, target: str, configured: Settings) -> int:
 def to_json(target: Target, ending: Ended | None) -> dict[str, object]:
     """Return the fields of a target that `receiver forward --json` prints. Of its address only scheme and host are."""
     return {
-        "name": target.name, "handler": HANDLER.format(target.name), "host": target.host, "types": list(target.types),
+        "name": target.name, "handler": target.handler, "host": target.host, "types": list(target.types),
         "transcript": target.with_transcript, "ended_at": ending and ending.ended_at.isoformat(),
         "reason": ending and ending.reason,
     }  # fmt: skip

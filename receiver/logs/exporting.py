@@ -11,6 +11,7 @@ import logging
 import os
 from importlib import metadata
 
+from receiver.logs.extras import to_install
 from receiver.logs.reasons import describe
 from receiver.logs.redaction import shorten
 from receiver.logs.traces import Rarely
@@ -20,7 +21,6 @@ log = logging.getLogger(__name__)
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 PROTOCOL = "http/protobuf"
-INSTALL = "run pip install 'receiver[otel]' (from a checkout: pip install -e '.[otel]')"
 # They log each batch that is not sent, and each span that has no room.
 CHATTY = ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "opentelemetry.sdk._shared_internal")
 OF_HEADERS = "opentelemetry.util.re"  # logs a header that it cannot read, which might be a key
@@ -40,7 +40,7 @@ def begin() -> None:
     try:
         _begin(endpoint)
     except ImportError as exc:
-        log.warning("no traces are sent: %s; %s", exc, INSTALL)
+        log.warning("no traces are sent: %s; run %s", exc, to_install("otel"))
     except Exception as exc:  # noqa: BLE001 - a wrong value of one of their variables, or a bug of theirs
         log.warning("no traces are sent: %s", describe(exc))
 

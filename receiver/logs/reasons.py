@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from receiver.errors import ImpossibleError, ProviderError, Verdict
+from receiver.logs import unanswered
 from receiver.logs.redaction import shorten
 
 REASON_LENGTH = 2000
@@ -68,12 +69,19 @@ def plain(text: str) -> str:
 
 
 def _described(error: BaseException, home: str) -> str:
-    name, text = type(error).__name__, _text(error)
+    name = type(error).__name__
+    text = _unanswered(error) if unanswered.can_repeat(error) else _text(error)
     if isinstance(error, Verdict | ProviderError | ImpossibleError) and text:
         return _cut(text)  # written for people: by a handler, the provider or this program
     answer = _answer(error)
     parts = [name, _request(error), text if answer is None else answer, _slip(error, text)]
     return _cut(": ".join(filter(None, parts)), place(error, home))
+
+
+def _unanswered(error: BaseException) -> str:
+    """Return why a request got no answer, without what the other side has sent."""
+    said = _clean(unanswered.why(error))
+    return "" if said == type(error).__name__ else said
 
 
 def _slip(error: BaseException, text: str) -> str | None:

@@ -5,6 +5,7 @@ person to recognize the server.
 """
 
 import re
+from typing import Any
 
 # `\/` means `/` in some JSON. The bounds keep the search linear.
 _ADDRESS = re.compile(r'([a-z][a-z0-9+.-]{0,30}):((?:\\?/){2})([^\s"<>]*)', re.IGNORECASE)
@@ -36,6 +37,18 @@ def without_queries(text: str, *known: str) -> str:
     for address in known:
         text = text.replace(address, without_query(address)) if address.strip() else text
     return _IN_TEXT.sub(_public_in_text, text)
+
+
+def without_queries_in(value: Any, *known: str) -> Any:
+    """Return a JSON value in whose texts every address has no user, password, query and fragment."""
+    match value:
+        case str():
+            return without_queries(value, *known)
+        case list():
+            return [without_queries_in(one, *known) for one in value]
+        case dict():
+            return {without_queries(name, *known): without_queries_in(one, *known) for name, one in value.items()}
+    return value
 
 
 def _public_in_text(found: re.Match[str]) -> str:

@@ -1,8 +1,12 @@
 """Log lines that anyone can cause only once in a while, so that they cannot fill the log."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
+
+MINUTE = 60.0
 
 
 @dataclass(slots=True)
@@ -29,6 +33,16 @@ class Seldom:
         self._seconds = seconds
         self._heard: dict[str, Heard] = {}
         self._pause: asyncio.TimerHandle | None = None
+
+    @classmethod
+    def warning(cls, log: logging.Logger, sentence: str) -> Self:
+        """Return one that warns at most once a minute: a line for each cause, behind the sentence."""
+
+        def say(heard: Sequence[Heard]) -> None:
+            for kind in heard:
+                log.warning("%s: %s", sentence, kind.what)
+
+        return cls(say, seconds=MINUTE)
 
     def note(self, what: str, *, by: str | None = None, count: int = 1) -> None:
         """Count an occurrence, and log it now or at the end of the pause."""

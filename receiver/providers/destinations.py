@@ -11,7 +11,9 @@ sandbox, can name any address.
 
 Handlers keep their own requests to public addresses, or to private ones, in the same way: see `keep_to`.
 
-Not checked: the port, a name that our proxy resolves, and a reused connection to the API itself.
+A connection that was not checked is not used: those of each side have a pool of their own, see `egress.Routes`.
+
+Not checked: the port, a name that our proxy resolves, and an address to which a redirect leads: do not follow it.
 """
 
 from collections.abc import Callable
@@ -20,6 +22,7 @@ from typing import Any, Literal
 import httpx
 
 from receiver.errors import ProviderUnavailable
+from receiver.providers.egress import POOL
 from receiver.settings.addresses import is_public, number
 
 Side = Literal["public", "private"]
@@ -78,33 +81,35 @@ def guard(request: httpx.Request, *, api: httpx.URL) -> None:
 
 def guard_public(request: httpx.Request) -> None:
     """Make a request fail, like `require_public`, if its host name is resolved to a private address."""
-    _watch(request, is_public, _refused)
+    _watch(request, "public", _refused)
 
 
 def keep_to(request: httpx.Request, side: Side) -> None:
     """Make a request fail if it would not go to a public address, or to a private one.
 
     Private are this machine and every network of one's own. A name is looked at when it is resolved, before a byte is
-    sent; behind a proxy it is not looked at.
+    sent; behind a proxy it is not looked at, and where a redirect leads neither. A connection that another request has
+    opened is used only if that was kept to the same side.
 
     Raises:
         WrongSideError: its address is of the other side already. Sending the request raises it too.
     """
 
-    def fits(host: str) -> bool:
-        return is_public(host) is (side == "public")
-
     def refused(where: str) -> WrongSideError:
         return WrongSideError(f"its address is {where}, which is not {side}")
 
     host = request.url.host
-    if (number(host) is not None or not is_public(host)) and not fits(host):
+    if (number(host) is not None or not is_public(host)) and not _fits(host, side):
         raise refused(host)
-    _watch(request, fits, refused)
+    _watch(request, side, refused)
 
 
-def _watch(request: httpx.Request, fits: Callable[[str], bool], refused: Callable[[str], Exception]) -> None:
-    """Make a request fail before a byte is sent if it is connected to an address that does not fit."""
+def _fits(host: str, side: Side) -> bool:
+    return is_public(host) is (side == "public")
+
+
+def _watch(request: httpx.Request, side: Side, refused: Callable[[str], Exception]) -> None:
+    """Make a request fail before a byte is sent if it is connected to an address of the other side."""
     direct = False  # whether the new connection goes to the address itself, and not to a proxy
 
     async def watch(step: str, info: dict[str, Any]) -> None:
@@ -114,11 +119,11 @@ def _watch(request: httpx.Request, fits: Callable[[str], bool], refused: Callabl
         elif step == "connection.connect_tcp.complete" and direct:
             stream = info["return_value"]
             host = stream.get_extra_info("server_addr")[0]
-            if not fits(host):
+            if not _fits(host, side):
                 await stream.aclose()
                 raise refused(f"{request.url.host}, which is {host}")
 
-    request.extensions["trace"] = watch
+    request.extensions["trace"], request.extensions[POOL] = watch, (side, request.url.raw_host)
 
 
 def _is_bound(api: httpx.URL) -> bool:

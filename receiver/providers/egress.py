@@ -7,7 +7,6 @@ that need the setting. The error of such a request names the wrong variable.
 import os
 import socket
 import ssl
-from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from types import TracebackType
 from typing import Any, Self
@@ -25,6 +24,9 @@ _KEEP_ALIVE = [
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     *([] if _IDLE is None else [(socket.IPPROTO_TCP, _IDLE, _IDLE_SECONDS)]),
 ]
+
+
+POOL = "receiver.pool"  # an extension of a request: the name of its pool of connections, and the host that it is for
 
 
 class SettingError(httpx.TransportError):
@@ -97,61 +99,38 @@ def mistakes() -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def why(error: BaseException) -> str:
-    """Return why a request got no answer: in the operating system's words, or else in the client's."""
-    for cause in _causes(error):
-        if isinstance(cause, SettingError):
-            return str(cause)
-        if isinstance(cause, TimeoutError | httpx.TimeoutException):
-            return "no answer in time"
-        if isinstance(cause, ssl.SSLError | socket.gaierror):
-            return str(cause.strerror or cause)
-        if isinstance(cause, OSError) and cause.errno:
-            return os.strerror(cause.errno).lower()
-    return str(error) or type(error).__name__
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and then its causes."""
-    waiting, seen = [error], set[int]()
-    while waiting:
-        cause = waiting.pop(0)
-        if id(cause) not in seen:
-            seen.add(id(cause))
-            yield cause
-            waiting += cause.exceptions if isinstance(cause, BaseExceptionGroup) else ()
-            waiting += filter(None, (cause.__cause__ or cause.__context__,))
-
-
 class Routes(httpx.AsyncBaseTransport):
     """A route for each request: direct, or through the proxy of its scheme.
 
-    A route is made at its first use, because reading the certificates takes 30 ms.
+    A route is made at its first use, because reading the certificates takes 30 ms. Requests with the extension `POOL`
+    share their connections with others of the same pool alone, and not with requests to which they are redirected.
     """
 
     def __init__(self) -> None:
         self._proxies = getproxies()  # reads upper and lower case names, and the system's settings
         entries = [entry.strip().lower() for entry in self._proxies.get("no", "").split(",")]
         self._direct = [entry.replace("[", "").replace("]", "") for entry in entries if entry]
-        self._made: dict[tuple[str, bool], httpx.AsyncHTTPTransport] = {}
+        self._made: dict[tuple[str, bool, str], httpx.AsyncHTTPTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request on its way."""
-        return await self.route(request.url).handle_async_request(request)
+        pool, host = request.extensions.get(POOL, ("", None))
+        route = self.route(request.url, pool if host == request.url.raw_host else "")
+        return await route.handle_async_request(request)
 
     async def aclose(self) -> None:
         """Close every route."""
         for transport in self._made.values():
             await transport.aclose()
 
-    def route(self, url: httpx.URL) -> httpx.AsyncHTTPTransport:
-        """Return the route to an address.
+    def route(self, url: httpx.URL, pool: str = "") -> httpx.AsyncHTTPTransport:
+        """Return the route to an address, for the requests of a pool.
 
         Raises:
             SettingError: a setting that the route needs is unusable.
         """
         name = "" if self._is_direct(url.host) else self._proxy_for(url.scheme)
-        key = (name, url.scheme == "https")
+        key = (name, url.scheme == "https", pool)
         if key not in self._made:
             self._made[key] = _route(name, self._proxies.get(name, ""), _certificates(needed=key[1]))
         return self._made[key]

@@ -21,6 +21,7 @@ import httpx
 
 from receiver.errors import ProviderUnavailable
 from receiver.logs import traces
+from receiver.logs.unanswered import why
 from receiver.providers import egress, endpoints
 from receiver.providers.bodies import Body
 
@@ -73,9 +74,9 @@ async def _exchange(
 def _unanswered(url: httpx.URL, error: Exception, seconds: float, *, all_given: bool) -> ProviderUnavailable:
     origin = f"{url.scheme}://{url.netloc.decode('ascii')}"  # not the path: it can hold a ticket
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.UnsupportedProtocol):
-        message = f"{origin} cannot be reached ({egress.why(error)}): is the address right, are you online?"
+        message = f"{origin} cannot be reached ({why(error)}): is the address right, are you online?"
         return ProviderUnavailable(message, code=UNREACHABLE)
-    reason = f"no answer in {seconds:g} s" if isinstance(error, TimeoutError) else egress.why(error)
+    reason = f"no answer in {seconds:g} s" if isinstance(error, TimeoutError) else why(error)
     if not all_given:
         return ProviderUnavailable(f"{origin} did not take the whole request: {reason}", code=NOT_ALL_SENT)
     return ProviderUnavailable(f"{origin} does not answer: {reason}", code="transport")

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Collection
 
 from receiver.errors import ProviderUnavailable
+from receiver.logs.unseen import is_unseen
 from receiver.transcripts import Transcript, subtitles
 
 NAME_BYTES = 200  # of UTF-8; a number and the endings of a download are added, and most file systems take 255
@@ -13,8 +14,6 @@ NAME_BYTES = 200  # of UTF-8; a number and the endings of a download are added, 
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 _EDGES = re.compile(r"^[. ]|[. ]$")  # a file is hidden by the first, and Windows leaves the last out
 _SIGNS = "_.,()+ -"
-# Letters and marks that show nothing: names that look the same would differ.
-_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 _RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\.|$)", re.IGNORECASE)  # by Windows, with any ending
 
 
@@ -27,7 +26,8 @@ def ending(name: str) -> str:
 def harmless(name: str, encoding: str = sys.getfilesystemencoding()) -> str:
     """Return a name that a file of ours can have on any system: letters and digits of any script, and a few signs.
 
-    It is in NFC, and its end stays if it is too long. `encoding` is what the system writes names in.
+    No two look the same: what shows nothing is replaced too. It is in NFC, and its end stays if it is too long.
+    `encoding` is what the system writes names in.
     """
     known = unicodedata.normalize("NFC", name).encode(encoding, "replace").decode(encoding)
     kept = "".join(one if _is_kept(one) else "_" for one in known)
@@ -36,7 +36,7 @@ def harmless(name: str, encoding: str = sys.getfilesystemencoding()) -> str:
 
 
 def _is_kept(one: str) -> bool:
-    return one in _SIGNS or (unicodedata.category(one)[0] in "LMN" and _UNSEEN.match(one) is None)
+    return one in _SIGNS or (unicodedata.category(one)[0] in "LMN" and not is_unseen(one))
 
 
 def unlike(others: Collection[str], name: str) -> str:

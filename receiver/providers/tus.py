@@ -30,7 +30,8 @@ from typing import BinaryIO, Literal
 import httpx
 
 from receiver.errors import ImpossibleError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
-from receiver.providers import destinations, egress
+from receiver.logs.unanswered import why
+from receiver.providers import destinations
 
 CHUNK_BYTES = 4 * 1024 * 1024
 PAUSE_SECONDS = (1.0, 2.0, 4.0, 8.0)
@@ -193,7 +194,7 @@ class _Transfer:
                 finally:
                     await answer.aclose()
         except (httpx.HTTPError, httpx.StreamError, TimeoutError) as exc:
-            raise _BreakError(f"{method} failed: {egress.why(exc)}") from exc
+            raise _BreakError(f"{method} failed: {why(exc)}") from exc
         if answer.is_server_error or answer.status_code in _BREAKS:
             raise _BreakError(f"{method} was answered {answer.status_code}")
         return answer

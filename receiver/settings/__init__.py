@@ -11,7 +11,8 @@ targets            the apps to which events are forwarded, and what is wrong wit
 ready_notify       whom the ready-made handler `notify` tells what, and in which words
 streams            where events are published
 values             what can be wrong with a variable's value
-ready_files        what the ready-made handler `files` is told
+ready_files        what the ready-made handler `files` names its files by
+places             a folder or a bucket
 listed             every setting with where it is from, for people
 said               what one variable says, for handlers
 paths              where deliveries come to

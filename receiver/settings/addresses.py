@@ -15,7 +15,19 @@ import httpx
 NEVER = frozenset("?#\\ \"'`<>{}|^$,;")  # characters of a query, a fragment, a sentence, a list or a template
 OFF = "off"
 LAST_PORT = 65535
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# A table of our own, because what `ipaddress` calls global differs between patch levels of Python. Of IPv4 what is not
+# public, by IANA's registry of special-purpose addresses, and the address of Azure's own services.
+_NOT_PUBLIC_4 = tuple(map(ipaddress.IPv4Network, (
+    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+    "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+    "224.0.0.0/3", "168.63.129.16/32",
+)))  # fmt: skip
+# Of IPv6 what is given to networks of the Internet, and what of that is not.
+_PUBLIC_6 = ipaddress.IPv6Network("2000::/3")
+_NOT_PUBLIC_6 = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "3fff::/20")))
+# IPv6 addresses that end with the IPv4 address to which they lead: compatible, mapped, translated, NAT64.
+_ENDS_WITH_4 = tuple(map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")))
+_OWN = frozenset(map(ipaddress.IPv6Address, ("::", "::1")))
 _LABEL = re.compile("[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
@@ -107,7 +119,11 @@ def is_public(host: str) -> bool:
     if name == "localhost" or name.endswith(".localhost"):
         return False
     found = number(name)
-    return found is None or (found.is_global and not found.is_multicast)
+    if found is None:
+        return True
+    if isinstance(found, ipaddress.IPv4Address):
+        return not any(found in network for network in _NOT_PUBLIC_4)
+    return found in _PUBLIC_6 and not any(found in network for network in _NOT_PUBLIC_6)
 
 
 def number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -122,10 +138,10 @@ def number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
             return ipaddress.IPv4Address(socket.inet_aton(host))
         except (OSError, UnicodeError, ValueError):
             return None
-    if found.version == 4:  # noqa: PLR2004 - IPv4
+    if isinstance(found, ipaddress.IPv4Address) or found in _OWN:
         return found
-    inside = found.ipv4_mapped or found.sixtofour
-    return ipaddress.IPv4Address(found.packed[-4:]) if found in _NAT64 else inside or found
+    ends = any(found in network for network in _ENDS_WITH_4)
+    return ipaddress.IPv4Address(found.packed[-4:]) if ends else found.sixtofour or found
 
 
 def same(one: str, other: str) -> bool:

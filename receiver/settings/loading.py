@@ -4,6 +4,7 @@ All mistakes are reported at once, by the variable's name and never by its value
 """
 
 import os
+from collections.abc import Iterable
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -45,10 +46,22 @@ def load(**changes: object) -> Settings:
     )
     found_accounts = account_variables.read_all(environment, mistakes, default=default)
     found_targets = targets.read_all(environment, mistakes)
+    _hold_apart(found_accounts, found_targets, mistakes)
     if mistakes.found or configured is None:
         raise ConfigError("; ".join(dict.fromkeys(mistakes.found)))
     configured._further, configured._targets = found_accounts[1:], found_targets  # noqa: SLF001 - beside the fields
     return configured
+
+
+def _hold_apart(of: Iterable[Account], forwarded: Iterable[targets.Target], mistakes: Mistakes) -> None:
+    """Refuse a secret that signs what comes and what goes: whoever gets an event could send it to us as authentic."""
+    incoming = {secret for account in of for secret in account.own_secrets}
+    for target in forwarded:
+        if not incoming.isdisjoint(secret.encode() for secret in target.secrets):
+            mistakes.add(
+                f"{target.variable}{targets.SECRET}",
+                "is a webhook secret too: the app could sign deliveries to this receiver; make another one for it",
+            )
 
 
 def _from_files() -> tuple[dict[str, str], list[str]]:

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from receiver.errors import ImpossibleError
 from receiver.settings import loading, values
 from receiver.settings.model import Settings
+from receiver.settings.targets import Target
 
 _found_for: ContextVar[Settings | None] = ContextVar("found_for", default=None)
 _FIELDS = {str(info.validation_alias): field for field, info in Settings.model_fields.items()}
@@ -25,6 +26,9 @@ def text(configured: Settings, name: str, environment: Mapping[str, str] = os.en
     """
     if name in _FIELDS:
         return _spelled(getattr(configured, _FIELDS[name])) or None
+    target = next((one for one in configured.targets if one.variable == name), None)
+    if target is not None:
+        return target.address
     if environment.get(f"{name}_FILE"):
         try:
             return values.from_file(f"{name}_FILE", environment)
@@ -43,9 +47,18 @@ def setting(name: str) -> str | None:
     return text(_found_for.get() or loading.load(), name)
 
 
+def targets() -> tuple[Target, ...]:
+    """Return the apps to which events are forwarded, in the order of their names; as `setting` for a module.
+
+    Raises:
+        ConfigError: a setting is wrong.
+    """
+    return (_found_for.get() or loading.load()).targets
+
+
 @contextmanager
 def found_for(configured: Settings) -> Iterator[None]:
-    """Let `setting` read these settings. A module that was imported before can have changed the environment."""
+    """Let `setting` and `targets` read these settings. A module that came before can have changed the environment."""
     before = _found_for.set(configured)
     try:
         yield

@@ -2,7 +2,8 @@
 
     nats://USER:PASSWORD@HOST:4222,HOST2:4222/STREAM?subject=receiver&credentials=/run/nats.creds&monitor=http://HOST:8222
 
-`tls://` encrypts. A part before the `@` without a colon is a token. What has a sign of the address's own is written as
+`tls://` encrypts, and `nats://` with a password or a token reaches private addresses only, unless the server demands
+encryption. A part before the `@` without a colon is a token. What has a sign of the address's own is written as
 in any URL: `%40` is `@`.
 """
 
@@ -87,6 +88,10 @@ class Stream:
             token=unquote(user) if user and not colon else None, credentials=files[0] if files else None,
             monitors=tuple(_monitor(one) for one in options.get("monitor", ())),
         )  # fmt: skip
+
+    def would_show(self, host: str) -> bool:
+        """Whether a connection to `host` that is not encrypted would show a secret on public ways."""
+        return (self.password is not None or self.token is not None) and addresses.is_public(host)
 
 
 def _options(query: str) -> dict[str, list[str]]:

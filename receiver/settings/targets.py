@@ -8,7 +8,6 @@
 Address and secrets can be in files (`…_FILE`).
 """
 
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ PRIVATE = f"{PREFIX}PRIVATE"
 ADDRESS, SECRET, TYPES, TRANSCRIPT = "", "_SECRET", "_TYPES", "_TRANSCRIPT"
 IN_FILES = (ADDRESS, SECRET)
 EVERY_TYPE = "*"
+HANDLER = "forward:{}"  # the name of a target's handler
 MOST_SECRETS = 10  # the header of their signatures has to be accepted by servers
 
 _VARIABLE = re.compile(rf"{PREFIX}(.*?)({SECRET}|{TYPES}|{TRANSCRIPT})?({FILE})?", re.DOTALL)
@@ -62,6 +62,11 @@ class Target:
     is_private: bool = False
 
     @property
+    def handler(self) -> str:
+        """The name of its handler."""
+        return HANDLER.format(self.name)
+
+    @property
     def host(self) -> str:
         """Its address without what can be secret."""
         url = httpx.URL(self.address)
@@ -83,11 +88,6 @@ class Variable:
     name: str
     kind: str
     in_file: bool
-
-
-def targets(environment: Mapping[str, str] = os.environ) -> tuple[Target, ...]:
-    """Return the targets that an environment makes, in the order of their names. A wrong one is left out."""
-    return read_all(environment, Mistakes())
 
 
 def names(environment: Mapping[str, str]) -> list[str]:

@@ -11,6 +11,8 @@ from pathlib import Path
 from string import Formatter
 from typing import TypeAlias
 
+from receiver.logs.extras import to_install
+
 # Kubernetes and Docker set such variables in every container for a service named `receiver`.
 _OF_A_SERVICE = re.compile(r"\w+_(SERVICE_(HOST|PORT)\w*|PORT_\d+_(TCP|UDP|SCTP)\w*)")
 
@@ -110,4 +112,4 @@ def need_extra(name: str, module: str) -> None:
         ValueError: it is not.
     """
     if importlib.util.find_spec(module) is None:
-        raise ValueError(f"needs the extra `{name}`: pip install 'receiver[{name}]'")
+        raise ValueError(f"needs the extra `{name}`: {to_install(name)}")

@@ -1,8 +1,10 @@
 """Write a transcript as Markdown, as the chapters file of Podcasting 2.0, or in any of `FORMATS`. Pure.
 
-Markdown: the spoken text is untrusted, so every character with a meaning in Markdown is escaped. At the start
-of a line, the beginning of a list or an underline is escaped too. Every CommonMark or GitHub renderer shows the text
-unchanged.
+Markdown: the spoken text is untrusted, so every character with a meaning in Markdown is escaped, and what GitHub,
+Obsidian or Hugo read besides: formulas, comments (`%%`), marks, ends of blocks, templates. At the start of a line, the
+beginning of a list or an underline is escaped too. A mention (`@name`) and the name of an emoji (`:x:`) are found in
+what Markdown has become, where no escape is left, so a space without width breaks them. Every CommonMark or GitHub
+renderer shows the text as it was spoken.
 
 Chapters: seconds, in ascending order. An unknown field is left out and never null, according to
 https://github.com/Podcastindex-org/podcast-namespace/blob/main/docs/examples/chapters/jsonChapters.md.
@@ -22,9 +24,14 @@ from receiver.transcripts.model import Chapter, QnA, Segment, Transcript
 
 PODCAST_CHAPTERS_VERSION = "1.2.0"
 
-# Code, emphasis, links, HTML, headings, strike-through; the templates that Hugo runs; entities; addresses that GitHub
-# turns into links.
-_INLINE = re.compile(r"[\\`*_\[\]<>#~{]|&(?=#?\w+;)|:(?=//)|(?<=www)\.", re.IGNORECASE)
+# Code, emphasis, links, HTML, headings, strike-through; the templates that Hugo runs (`{{`) or Templater (`<%`); ends
+# of blocks, comments and marks of Obsidian; formulas; entities; addresses that GitHub turns into links.
+_INLINE = re.compile(
+    r"[\\`*_\[\]<>#~{$^]|%(?=%)|(?<=[<%])%|=(?==)|(?<==)=|&(?=#?\w+;)|:(?=//)|(?<=www)\."
+    r"|(?P<calls>(?<![a-z0-9_])@(?=[a-z0-9])|:(?=[a-z0-9_+-]{1,60}:)(?!(?!100:|1234:)[0-9]+:))",  # no time of day
+    re.IGNORECASE,
+)
+_BREAK = "&#8203;"  # a space without width
 _FIRST = re.compile(r"^([0-9]{0,9})(?=[-+=.)])")  # the beginning of a list, a rule or an underline
 # Controls that are not white space, and halves of surrogate pairs, which UTF-8 cannot write.
 _UNWRITABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
@@ -115,7 +122,11 @@ def _questions(qna: Iterable[QnA]) -> Iterator[str]:
 
 
 def _escaped(text: str) -> str:
-    return _FIRST.sub(r"\1\\", _INLINE.sub(r"\\\g<0>", _line(text)))
+    return _FIRST.sub(r"\1\\", _INLINE.sub(_told_apart, _line(text)))
+
+
+def _told_apart(found: re.Match[str]) -> str:
+    return f"{found[0]}{_BREAK}" if found["calls"] else f"\\{found[0]}"
 
 
 # --- Podcasting 2.0 --------------------------------------------------------------------------------------------------

@@ -97,6 +97,10 @@ async def run(
         if not task.done():
             await _stop(task, handler, left_behind, grace)
         await _take_back(lent, handler, ctx, grace)
+        if task.done():
+            await asyncio.to_thread(ctx.fetched.remove)
+        else:
+            task.add_done_callback(lambda _: ctx.fetched.remove())
     return TimeoutError(f"it did not end within {handler.timeout:g} s")
 
 

@@ -42,13 +42,14 @@ class Pauses:
     """How long what is waited for.
 
     Attributes:
-        settled_after: how long after its death a job is read. No statement that can have killed it takes as long.
+        settled_after: how long after its death a job is read at the earliest. A statement that begins to write later
+            has been ended by its deadline (`Deadlines`); one that writes is waited for.
         between_dead: the time between two notices about dead jobs of one handler and account.
         between_costs: the time after which costs are added up again.
         at_most: how far the organ looks back after a time in which nobody wanted notices.
     """
 
-    settled_after: timedelta = timedelta(seconds=10)
+    settled_after: timedelta = timedelta(seconds=20)
     between_dead: timedelta = timedelta(hours=1)
     between_costs: timedelta = timedelta(minutes=10)
     at_most: timedelta = timedelta(days=1)
@@ -90,19 +91,23 @@ class Notices:
         """Write the notices that are due, and return whether more jobs have died than were read."""
         pauses = self.pauses
         async with self.db.acquire() as connection, connection.transaction():
-            row = await connection.fetchrow(query("worker/lock_noticed"), pauses.between_costs, pauses.at_most)
+            row = await connection.fetchrow(
+                query("worker/lock_noticed"), pauses.between_costs, pauses.at_most, pauses.settled_after
+            )
             if row is None:
                 return False
-            died_at, job, adds_up = row
-            dead = await connection.fetch(query("worker/newly_dead"), died_at, job, pauses.settled_after, AT_ONCE)
+            died_at, job, is_first, settled_at, adds_up, added_up_at = row
+            adds_up = adds_up and bool(self.thresholds)
+            dead = await connection.fetch(query("worker/newly_dead"), died_at, job, settled_at, AT_ONCE)
             found = await self._of_dead(connection, dead)
-            if adds_up and self.thresholds:
-                found += await self._of_costs(connection)
+            if adds_up:
+                found += await self._of_costs(connection, added_up_at)
             if found:
                 await deliveries.append(connection, found)
             if dead:
                 died_at, job = dead[-1]["due_at"], dead[-1]["id"]
-            await connection.execute(query("worker/advance_noticed"), died_at, job, adds_up)
+            if is_first or dead or adds_up:
+                await connection.execute(query("worker/advance_noticed"), died_at, job, adds_up)
             reach(Failpoint.BEFORE_NOTICED)
         reach(Failpoint.AFTER_NOTICED)
         if found:
@@ -128,10 +133,10 @@ class Notices:
             found.append(self._notice(AccountId(*whose), name, DEAD_NOTICE, told_at, {"dead": told}))
         return found
 
-    async def _of_costs(self, connection: Connection) -> list[Delivery]:
+    async def _of_costs(self, connection: Connection, before: datetime) -> list[Delivery]:
         passed = [
             (AccountId(*whose), f"{month} {threshold:f}", month, added_up_at, amount, threshold)
-            for *whose, month, added_up_at, amount in await connection.fetch(query("worker/month_costs"))
+            for *whose, month, added_up_at, amount in await connection.fetch(query("worker/month_costs"), before)
             for threshold in self.thresholds
             if amount >= threshold
         ]

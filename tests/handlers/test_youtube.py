@@ -8,7 +8,8 @@ import pytest
 
 from receiver import GiveUp, Postpone
 from receiver.testing import Scratch
-from tests.handlers.videos import Redirected, Videos, running
+from tests.handlers.videos import Redirected, Videos
+from tests.servers import serving
 from tests.test_readme import YOUTUBE, handler_in
 
 VIDEO = "dQw4w9WgXcQ"
@@ -21,7 +22,7 @@ SNIPPET = {
 
 @pytest.fixture
 def videos(monkeypatch: pytest.MonkeyPatch) -> Iterator[Videos]:
-    with running() as server:
+    with serving(Videos()) as server:
         server.snippets[VIDEO] = dict(SNIPPET)
         for name, value in (("ID", "client"), ("SECRET", "secret")):
             monkeypatch.setenv(f"YOUTUBE_CLIENT_{name}", value)

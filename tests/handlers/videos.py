@@ -1,14 +1,13 @@
 """A server that behaves as YouTube documents `videos.list`, `videos.update` and its tokens, on the loopback."""
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+
+from tests.servers import Quiet
 
 WRITTEN = ("title", "description", "tags", "categoryId", "defaultLanguage")  # of a snippet: the rest is for reading
 LONGEST_DESCRIPTION = 5000  # bytes
@@ -18,8 +17,6 @@ COST = {"GET": 1, "PUT": 50}
 class Videos(ThreadingHTTPServer):
     """The videos of a channel, and how much of the quota is left."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
         self.snippets: dict[str, dict[str, Any]] = {}
@@ -28,27 +25,30 @@ class Videos(ThreadingHTTPServer):
         self.asked: list[str] = []
 
 
-class _Answers(BaseHTTPRequestHandler):
+class _Answers(Quiet):
     server: Videos
 
-    def do_POST(self) -> None:
-        form = parse_qs(self._body().decode())
-        if self.path != "/token" or form.get("grant_type") != ["refresh_token"]:
-            self._answer(400, {"error": "unsupported_grant_type"})
-        elif form.get("refresh_token") != [self.server.refresh_token] or not form.get("client_secret"):
-            self._answer(400, {"error": "invalid_grant"})
-        else:
-            self._answer(200, {"access_token": "ya29.token", "expires_in": 3599, "token_type": "Bearer"})
+    def answer(self) -> None:
+        {"POST": self._refresh, "GET": self._list, "PUT": self._update}[self.command]()
 
-    def do_GET(self) -> None:
+    def _refresh(self) -> None:
+        form = parse_qs(self.body().decode())
+        if self.path != "/token" or form.get("grant_type") != ["refresh_token"]:
+            self._say(400, {"error": "unsupported_grant_type"})
+        elif form.get("refresh_token") != [self.server.refresh_token] or not form.get("client_secret"):
+            self._say(400, {"error": "invalid_grant"})
+        else:
+            self._say(200, {"access_token": "ya29.token", "expires_in": 3599, "token_type": "Bearer"})
+
+    def _list(self) -> None:
         if (asked := self._allowed()) is not None:
             number = asked.get("id", [""])[0]
             known = self.server.snippets.get(number)
             items = [] if known is None else [{"kind": "youtube#video", "id": number, "snippet": known}]
-            self._answer(200, {"kind": "youtube#videoListResponse", "items": items})
+            self._say(200, {"kind": "youtube#videoListResponse", "items": items})
 
-    def do_PUT(self) -> None:
-        body = json.loads(self._body())
+    def _update(self) -> None:
+        body = json.loads(self.body())
         if self._allowed() is None:
             return
         given, known = body.get("snippet", {}), self.server.snippets.get(body.get("id"))
@@ -61,7 +61,7 @@ class _Answers(BaseHTTPRequestHandler):
         else:
             kept = {name: value for name, value in known.items() if name not in WRITTEN}
             self.server.snippets[body["id"]] = kept | {name: given[name] for name in WRITTEN if name in given}
-            self._answer(200, body)
+            self._say(200, body)
 
     def _allowed(self) -> dict[str, list[str]] | None:
         """Return what the address asks for; None if that was refused."""
@@ -79,23 +79,12 @@ class _Answers(BaseHTTPRequestHandler):
             return asked
         return None
 
-    def _body(self) -> bytes:
-        return self.rfile.read(int(self.headers["Content-Length"]))
-
     def _refuse(self, status: int, reason: str) -> None:
         errors = [{"message": "said for people", "domain": "youtube.video", "reason": reason}]
-        self._answer(status, {"error": {"code": status, "message": "said for people", "errors": errors}})
+        self._say(status, {"error": {"code": status, "message": "said for people", "errors": errors}})
 
-    def _answer(self, status: int, answer: object) -> None:
-        written = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(written)))
-        self.end_headers()
-        self.wfile.write(written)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Say nothing."""
+    def _say(self, status: int, answer: object) -> None:
+        self.say(status, json.dumps(answer).encode(), Content_Type="application/json")
 
 
 class Redirected(httpx.AsyncHTTPTransport):
@@ -109,14 +98,3 @@ class Redirected(httpx.AsyncHTTPTransport):
         assert request.url.host in ("www.googleapis.com", "oauth2.googleapis.com")
         request.url = request.url.copy_with(scheme="http", host="127.0.0.1", port=self._port)
         return await super().handle_async_request(request)
-
-
-@contextmanager
-def running() -> Iterator[Videos]:
-    """Run the server."""
-    with Videos() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()

@@ -4,15 +4,16 @@
 """
 
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1 import trace_pb2
+
+from tests.servers import Quiet, serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,9 @@ class Collector:
     @contextmanager
     def running(self, port: int = 0) -> Iterator["Collector"]:
         """Listen while the context is open."""
-        with _server(self, port) as server:
-            self.url = f"http://127.0.0.1:{server.server_address[1]}"
-            thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-            thread.start()
-            try:
-                yield self
-            finally:
-                server.shutdown()
-                thread.join()
+        with serving(_server(self, port)) as server:
+            self.url = f"http://127.0.0.1:{server.server_port}"
+            yield self
 
     def take(self, path: str, body: bytes) -> None:
         self.paths.add(path)
@@ -71,22 +66,14 @@ class Thrown(Collector):
 
 
 def _server(collector: Collector, port: int) -> ThreadingHTTPServer:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         protocol_version = "HTTP/1.1"
 
-        def do_POST(self) -> None:
-            collector.take(self.path, self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
-            self.send_header("Content-Type", "application/x-protobuf")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+        def answer(self) -> None:
+            collector.take(self.path, self.body())
+            self.say(200, Content_Type="application/x-protobuf")
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.daemon_threads = True
-    return server
+    return ThreadingHTTPServer(("127.0.0.1", port), Handler)
 
 
 def _spans(body: bytes) -> Iterator[Seen]:

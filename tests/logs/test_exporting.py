@@ -87,4 +87,4 @@ def test_a_missing_extra_is_said(monkeypatch: pytest.MonkeyPatch, caplog: pytest
     monkeypatch.setitem(sys.modules, "opentelemetry", None)  # as Python does for what must not be imported
     with caplog.at_level(logging.WARNING):
         exporting.begin()
-    assert "pip install 'receiver[otel]'" in caplog.text
+    assert "run pip install 'opentelemetry-api>=" in caplog.text

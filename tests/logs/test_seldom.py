@@ -1,7 +1,10 @@
 """`receiver.logs.seldom`: a frequent line is logged at most once in a while, and every occurrence is counted."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
+
+import pytest
 
 from receiver.logs.seldom import Heard, Seldom
 
@@ -51,3 +54,12 @@ async def test_at_the_end_the_rest_is_said_once() -> None:
     seldom.close()
     seldom.close()
     assert said == [[("a", 1, None)], [("a", 2, None)]]
+
+
+async def test_a_warning_has_a_line_for_each_cause(caplog: pytest.LogCaptureFixture) -> None:
+    seldom = Seldom.warning(logging.getLogger("receiver.test"), "it does not work")
+    for what in ("50 % full", "away", "away"):
+        seldom.note(what)
+    assert caplog.messages == ["it does not work: 50 % full"]
+    seldom.close()
+    assert caplog.messages == ["it does not work: 50 % full", "it does not work: away"]

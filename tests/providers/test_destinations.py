@@ -1,8 +1,6 @@
 """`receiver.providers.destinations`: an answer cannot send a file to our own network."""
 
-import asyncio
 import io
-import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,10 +8,11 @@ import httpx
 import pytest
 
 from receiver.errors import ProviderUnavailable
-from receiver.providers import TranscribeSo, destinations, tus
+from receiver.providers import TranscribeSo, destinations, egress, tus
 from receiver.providers.destinations import WrongSideError
 from receiver.providers.transcribe_so.answers import UploadAnswer
 from tests.providers.scripted import KEY
+from tests.servers import App, lead_here, sent_nothing
 
 PUBLIC = "https://transcribe.so"
 TICKET = "?signature=sesame"
@@ -97,24 +96,10 @@ async def test_a_name_that_has_become_a_place_of_ours_is_not_sent_a_byte(
     send: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However it is resolved: what counts is where the connection went."""
-    received = asyncio.Queue[bytes]()
-
-    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        received.put_nowait(await reader.read())
-        writer.close()
-
-    resolve = socket.getaddrinfo
-    monkeypatch.setattr(
-        socket, "getaddrinfo",
-        lambda host, *rest, **more: resolve(
-            "127.0.0.1" if b".test" in (host if isinstance(host, bytes) else host.encode()) else host, *rest, **more
-        ),
-    )  # fmt: skip
-    async with await asyncio.start_server(listen, "127.0.0.1", 0) as listening:
-        place = f"https://{name}:{listening.sockets[0].getsockname()[1]}/x"
+    lead_here(".test", monkeypatch)
+    async with sent_nothing() as port:
         with pytest.raises(ProviderUnavailable, match=r"\.test, which is 127\.0\.0\.1"):
-            await send(PUBLIC, place, httpx.AsyncHTTPTransport())
-        assert await asyncio.wait_for(received.get(), 60) == b""
+            await send(PUBLIC, f"https://{name}:{port}/x", httpx.AsyncHTTPTransport())
 
 
 async def test_a_proxy_of_ours_may_be_anywhere() -> None:
@@ -162,6 +147,29 @@ async def test_a_request_is_kept_to_its_side_where_a_name_is_resolved() -> None:
         said = rf"^its address is name\.test, which is {wrong}, which is not {side}$"
         with pytest.raises(WrongSideError, match=said):
             await connected(request, wrong)
+
+
+async def test_a_connection_that_another_request_has_opened_is_not_used_unchecked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nor is one to which a request of the same side was redirected."""
+    lead_here(".test", monkeypatch)
+    with App().running() as app:
+        here = f"http://rebound.test:{httpx.URL(app.url).port}"
+        async with egress.Clients(timeout=60) as clients:
+            http = clients.another()
+            await http.post(f"{here}/open")
+            first, kept, own = (http.build_request("POST", url) for url in (app.url, f"{here}/kept", f"{here}/own"))
+            destinations.keep_to(first, "private")
+            await http.send(httpx.Request("POST", f"{here}/followed", extensions=first.extensions))
+            assert app.connections == 1
+            destinations.keep_to(kept, "public")
+            with pytest.raises(WrongSideError, match=r"rebound\.test, which is 127\.0\.0\.1, which is not public"):
+                await http.send(kept)
+            destinations.keep_to(own, "private")
+            await http.send(own)
+    assert [got.path for got in app.got] == ["/open", "/followed", "/own"]
+    assert app.connections == 3, "that of `open`, the one that was refused, that of `own`"
 
 
 def test_a_request_that_is_kept_to_private_addresses_goes_to_no_public_one() -> None:

@@ -5,7 +5,6 @@ import base64
 import hashlib
 import json
 import random
-import socket
 import stat
 import sys
 import tracemalloc
@@ -30,6 +29,7 @@ from receiver.errors import (
 from receiver.providers import egress
 from receiver.providers.downloads import Downloaded, Link, Pace, download
 from tests.providers.scripted import Stream, everything_logged, shown
+from tests.servers import lead_here, sent_nothing
 
 MIB = 1024 * 1024
 STEP = 64 * 1024
@@ -647,22 +647,11 @@ async def test_a_file_comes_from_a_public_https_address(wanted: Wanted) -> None:
 async def test_a_name_that_has_become_a_place_of_ours_is_not_sent_a_byte(
     wanted: Wanted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    received = asyncio.Queue[bytes]()
-
-    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        received.put_nowait(await reader.read())
-        writer.close()
-
-    resolve = socket.getaddrinfo
-    monkeypatch.setattr(
-        socket, "getaddrinfo",
-        lambda host, *rest, **more: resolve("127.0.0.1" if "test" in str(host) else host, *rest, **more),
-    )  # fmt: skip
+    lead_here("test", monkeypatch)
     wanted.private, wanted.pace = False, BRIEF
-    async with await asyncio.start_server(listen, "127.0.0.1", 0) as listening:
+    async with sent_nothing() as port:
         with pytest.raises(ProviderUnavailable, match=r"files\.test, which is 127\.0\.0\.1"):
-            await wanted.from_link(f"https://files.test:{listening.sockets[0].getsockname()[1]}/f?{TICKET}")
-        assert await asyncio.wait_for(received.get(), 60) == b""
+            await wanted.from_link(f"https://files.test:{port}/f?{TICKET}")
 
 
 # --- a person's URL --------------------------------------------------------------------------------------------------

@@ -2,11 +2,8 @@
 
 import re
 import socket
-import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ from receiver.errors import ProviderUnavailable
 from receiver.providers import TranscribeSo, egress
 from receiver.settings.inherited import CERTIFICATES
 from tests.processes import REPOSITORY, free_port
+from tests.servers import Quiet, quiet
 
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
@@ -33,21 +31,12 @@ def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
 def answering(word: str) -> Iterator[str]:
     """Answer every request with a word, whatever is asked for."""
 
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(word)))
-            self.end_headers()
-            self.wfile.write(word.encode())
+    class Answer(Quiet):
+        def answer(self) -> None:
+            self.say(200, word.encode())
 
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with quiet(Answer) as url:
+        yield url
 
 
 async def ask(url: str) -> str:
@@ -73,7 +62,7 @@ async def test_clients_share_their_connections_and_nothing_else() -> None:
 
     shared: Any = Closable(answer)
     async with egress.Clients(timeout=5) as clients:
-        clients._routes._made["", False] = shared  # noqa: SLF001 - where connections are
+        clients._routes._made["", False, ""] = shared  # noqa: SLF001 - where connections are
         one, other = clients.another(), clients.another()
         one.headers["Authorization"] = "Bearer sesame"
         one.base_url = httpx.URL("http://localhost:1")
@@ -97,11 +86,6 @@ async def test_what_is_set_on_a_client_before_its_first_use_holds() -> None:
         with pytest.raises(AttributeError, match="nothing"):
             one.nothing  # type: ignore[attr-defined]  # noqa: B018
     assert (one.timeout.connect, other.timeout.connect, other.trust_env) == (7, 5, False)
-
-
-def caused(error: BaseException, cause: BaseException) -> BaseException:
-    error.__cause__ = cause
-    return error
 
 
 def is_straight(url: str) -> bool:
@@ -184,26 +168,6 @@ async def test_settings_that_are_right_are_no_mistakes(tmp_path: Path, monkeypat
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{free_port()}")
     assert egress.mistakes() == []
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-async def test_why_nobody_answers_is_said_in_the_systems_words(host: str) -> None:
-    with pytest.raises(httpx.ConnectError) as refused:
-        await ask(f"http://{host}:1")
-    assert egress.why(refused.value) == "connection refused"
-
-
-@pytest.mark.parametrize(("error", "said"), [
-    (httpx.ReadTimeout(""), "no answer in time"), (TimeoutError(), "no answer in time"),
-    (caused(httpx.ConnectError("x"), socket.gaierror(-2, "Name or service not known")), "Name or service not known"),
-    (caused(httpx.ConnectError("x"), ssl.SSLError(1, "certificate verify failed")), "certificate verify failed"),
-    (caused(httpx.ReadError(""), caused(OSError("all"), ConnectionResetError(104, "x"))), "connection reset by peer"),
-    (caused(OSError("all"), ExceptionGroup("both", [OSError(101, "x")])), "network is unreachable"),
-    (caused(egress.SettingError("SSL_CERT_FILE: cannot be used"), OSError(2, "x")), "SSL_CERT_FILE: cannot be used"),
-    (httpx.RemoteProtocolError("Server disconnected"), "Server disconnected"), (httpx.ReadError(""), "ReadError"),
-])  # fmt: skip
-def test_why_is_what_lies_behind_an_error_else_what_it_says(error: BaseException, said: str) -> None:
-    assert egress.why(error) == said
 
 
 def test_one_place_makes_every_client() -> None:

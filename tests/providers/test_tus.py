@@ -20,7 +20,7 @@ import pytest
 
 from receiver.errors import ImpossibleError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable, RateLimited
 from receiver.providers.tus import upload
-from tests.npm import npm_packages  # noqa: F401 - a fixture
+from tests.peers.npm import npm_packages  # noqa: F401 - a fixture
 from tests.providers.scripted import everything_logged
 
 SERVER = Path(__file__).parent / "tus_server.mjs"

@@ -321,3 +321,18 @@ def test_the_environment_wins_over_the_file_by_the_other_name_of_any_sources_sec
     monkeypatch.setenv(f"{name}_FILE", "/somewhere")
     environment.enter()
     assert name not in os.environ
+
+
+@pytest.mark.parametrize("variable", ["TRANSCRIBE_WEBHOOK_SECRET", "TRANSCRIBE_WEBHOOK_SECRET__BIG_SHOW"])
+def test_a_secret_that_proves_deliveries_is_given_to_no_app(variable: str) -> None:
+    """An app knows its secret, so it could sign a delivery."""
+    key, other = (f"whsec_{letter * 32}" for letter in "AB")
+    set_up = {
+        "TRANSCRIBE_API_KEY__BIG_SHOW": "tsk_live_2", variable: f"w1,{key}",
+        "RECEIVER_FORWARD_SHOP": "https://shop.example/in",
+    }  # fmt: skip
+    assert refusal(**set_up, RECEIVER_FORWARD_SHOP_SECRET=f"{other},{key}") == (
+        "RECEIVER_FORWARD_SHOP_SECRET: is a webhook secret too: the app could sign deliveries to this receiver; "
+        "make another one for it"
+    )
+    assert settings.load(**set_up, RECEIVER_FORWARD_SHOP_SECRET=other).targets

@@ -1,5 +1,6 @@
 """`receiver.settings.adding`: what is added to `.env` is read back as it was given, and nothing else changes."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -63,6 +64,41 @@ def test_a_value_that_would_be_cut_is_refused_without_being_shown() -> None:
     with pytest.raises(ImpossibleError, match=r"^A cannot stand in \.env: .* comment$"):
         adding.add(ENV, {"A": "s3cret #1"})
     assert not ENV.exists()
+
+
+def test_nothing_is_written_behind_a_link() -> None:
+    """Whoever may write to the folder could have put it there."""
+    other = Path("other")
+    other.write_text("B=c\n")
+    other.chmod(0o644)
+    for target in (other, Path("nowhere")):
+        ENV.unlink(missing_ok=True)
+        ENV.symlink_to(target)
+        with pytest.raises(ImpossibleError, match=r"^\.env is a link, .*: put A there yourself$"):
+            adding.add(ENV, {"A": "s3cret"})
+    assert (other.read_text(), stat.S_IMODE(other.stat().st_mode)) == ("B=c\n", 0o644)
+    assert not Path("nowhere").exists()
+
+
+def test_nothing_is_written_to_what_would_not_be_read() -> None:
+    ENV.touch()
+    ENV.chmod(0o666)
+    with pytest.raises(ImpossibleError, match=r"^\.env can be changed by every user: run `chmod o-w` on it$"):
+        adding.add(ENV, {"A": "s3cret"})
+    assert (ENV.read_text(), mode()) == ("", 0o666)
+    ENV.unlink()
+    os.mkfifo(ENV)
+    with pytest.raises(ImpossibleError, match=r"^\.env is not a file"):
+        adding.add(ENV, {"A": "s3cret"})
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_another_users_file_gets_no_secret() -> None:
+    ENV.write_text("# planted\n")
+    os.chown(ENV, 1001, 1001)
+    with pytest.raises(ImpossibleError, match=r"^\.env belongs to another user \(uid 1001\)"):
+        adding.add(ENV, {"A": "s3cret"})
+    assert ENV.read_text() == "# planted\n"
 
 
 def test_a_file_that_cannot_be_written_is_named() -> None:

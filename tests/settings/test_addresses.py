@@ -1,8 +1,10 @@
 """`receiver.settings.addresses`: one spelling for each place, whatever a person wrote."""
 
+from ipaddress import IPv4Address
+
 import pytest
 
-from receiver.settings.addresses import base, same
+from receiver.settings.addresses import base, is_public, same
 
 OURS = "/webhooks/transcribe-so"
 
@@ -68,3 +70,42 @@ def test_an_address_carries_no_user(text: str) -> None:
 def test_two_addresses_are_the_same_place_or_not(one: str, other: str, *, are: bool) -> None:
     assert same(one, other) is are
     assert same(other, one) is are
+
+
+PRIVATE_4 = (
+    "0.0.0.1", "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.100.100.200", "127.0.0.1", "127.255.255.255",
+    "168.63.129.16", "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.1", "192.0.0.9", "192.0.0.192",
+    "192.0.2.1", "192.88.99.1", "192.168.1.1", "198.18.0.1", "198.19.255.255", "198.51.100.1", "203.0.113.1",
+    "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255",
+)  # fmt: skip
+PUBLIC_4 = (
+    "1.1.1.1", "8.8.8.8", "100.63.255.255", "100.128.0.1", "168.63.129.17", "172.32.0.1", "192.0.1.1",
+    "192.167.255.255", "198.20.0.1", "223.255.255.255",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "form", ["{}", "::{}", "::ffff:{}", "::ffff:0:{}", "64:ff9b::{}", "2002:{:x}::", "2002:{:x}::1"]
+)
+def test_an_address_is_private_in_every_form_that_leads_there(form: str) -> None:
+    def spelled(address: str) -> str:
+        number = int(IPv4Address(address))
+        return form.replace("{:x}", f"{number >> 16:x}:{number & 0xFFFF:x}").replace("{}", address)
+
+    assert not [one for one in PRIVATE_4 if is_public(spelled(one))]
+    assert not [one for one in PUBLIC_4 if not is_public(spelled(one))]
+
+
+@pytest.mark.parametrize("host", [
+    "::", "::1", "::7f00:1", "100::1", "64:ff9b:1::7f00:1", "64:ff9b:1::808:808", "2001::1", "2001:2::1",
+    "2001:0:0:0:0:0:80ff:fffe", "2001:db8::1", "3fff::1", "5f00::1", "fc00::1", "fd00:ec2::254", "fe80::1",
+    "fe80::1%lo", "fec0::1", "ff02::1", "4000::1", "1fff::1", "127.1", "0x7f000001", "017700000001", "2130706433", "0",
+    "localhost", "LOCALHOST.", "a.localhost",
+])  # fmt: skip
+def test_what_is_not_given_to_a_network_of_the_internet_is_private(host: str) -> None:
+    assert not is_public(host)
+
+
+@pytest.mark.parametrize("host", ["2600::1", "2a00:1450::8", "2620:4f:8000::1", "3ffe::1", "example.com", "134744072"])
+def test_the_internet_is_public_and_a_name_that_is_not_resolved_too(host: str) -> None:
+    assert is_public(host)

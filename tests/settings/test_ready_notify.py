@@ -35,5 +35,5 @@ def test_amounts_are_those_of_the_occasions() -> None:
 
 def test_an_extra_whose_library_is_missing_is_told_with_how_to_get_it() -> None:
     values.need_extra("notify", "apprise")
-    with pytest.raises(ValueError, match=r"^needs the extra `notify`: pip install 'receiver\[notify\]'$"):
+    with pytest.raises(ValueError, match=r"^needs the extra `notify`: pip install 'apprise>=2\.3'$"):
         values.need_extra("notify", "no_such_module_anywhere")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver import setting, settings
+from receiver import setting, settings, targets
 from receiver.errors import ConfigError, ImpossibleError
 from receiver.settings import said
 
@@ -55,3 +55,22 @@ def test_a_module_reads_what_its_handlers_are_made_of(monkeypatch: pytest.Monkey
         assert setting("RECEIVER_NOTIFY") == "ntfy://a ntfy://b"
     with pytest.raises(ConfigError):
         setting("RECEIVER_NOTIFY")
+
+
+def test_a_target_stays_whatever_a_module_has_done_to_its_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = {
+        "RECEIVER_FORWARD_SHOP": "https://shop.test/in", "RECEIVER_FORWARD_SHOP_SECRET": f"whsec_{'A' * 43}=",
+    }  # fmt: skip
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert [one.name for one in targets()] == ["shop"]
+    configured = settings.load()
+    for name in variables:
+        monkeypatch.delenv(name)
+    assert targets() == ()
+    with said.found_for(configured):
+        assert targets() == configured.targets != ()
+    assert said.text(configured, "RECEIVER_FORWARD_SHOP") == "https://shop.test/in"
+    monkeypatch.setenv("RECEIVER_FORWARD_SHOP", "https://shop.test/in")
+    with pytest.raises(ConfigError, match="RECEIVER_FORWARD_SHOP_SECRET"):
+        targets()

@@ -61,5 +61,5 @@ def test_another_text_is_refused_without_being_shown(text: str, why: str) -> Non
 
 def test_an_extra_whose_library_is_missing_is_told_with_how_to_get_it() -> None:
     values.need_extra("nats", "nats")
-    with pytest.raises(ValueError, match=r"^needs the extra `nats`: pip install 'receiver\[nats\]'$"):
+    with pytest.raises(ValueError, match=r"^needs the extra `nats`: pip install 'nats-py\[nkeys\]>=2\.16'$"):
         values.need_extra("nats", "no_such_module_anywhere")

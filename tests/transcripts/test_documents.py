@@ -13,6 +13,7 @@ from markdown_it.token import Token
 from receiver.transcripts import Chapter, QnA, Segment, Transcript, Word
 from receiver.transcripts.documents import FORMATS, clock, markdown, podcast_chapters, written
 
+BREAK = "\u200b"  # what breaks a mention shows nothing
 ADA, BEN = "Ada", "Ben"
 TALK = Transcript(
     segments=(
@@ -25,7 +26,8 @@ TALK = Transcript(
     qna=(QnA("What is it about?", "Fish."), QnA("And what else?", "")),
 )
 
-SPECIAL = st.lists(st.sampled_from([*"#*_-+=~`<>[]()!|\\&:.1a \n", "1. ", "&lt;", "<b>", "http://a.b", "www.a.b",
+SPECIAL = st.lists(st.sampled_from([*"#*_-+=~`<>[]()!|\\&:.1a \n%$^@", "%%", "==", ":a_b:",
+                                    "1. ", "&lt;", "<b>", "http://a.b", "www.a.b",
                                     "](x)", "    ", "***", "```", "---", "\t", "\0", "<!--", "[a]: b",
                                     "![x](y)"]))  # fmt: skip
 TEXTS = st.text(st.characters(), max_size=40) | SPECIAL.map("".join)
@@ -39,7 +41,7 @@ def rendered(text: str) -> list[Token]:
 
 
 def words(text: str) -> str:
-    return " ".join("".join(c for c in text if c.isspace() or not is_control(c)).split())
+    return " ".join("".join(c for c in text.replace(BREAK, "") if c.isspace() or not is_control(c)).split())
 
 
 def is_control(sign: str) -> bool:
@@ -49,7 +51,7 @@ def is_control(sign: str) -> bool:
 def only_text(token: Token) -> str:
     """Return the text of an inline token; anything else than plain text in it is a failure."""
     assert all(child.type in {"text", "text_special"} for child in token.children or ())
-    return "".join(child.content for child in token.children or ())
+    return "".join(child.content for child in token.children or ()).replace(BREAK, "")
 
 
 # --- Markdown --------------------------------------------------------------------------------------------------------
@@ -121,11 +123,23 @@ def test_no_text_becomes_markup(text: str) -> None:
     ("see www.a.example", "see www\\.a.example"),
     ("see WWW.a.example", "see WWW\\.a.example"),
     ("{{< b >}} {{% b %}}", "\\{\\{\\< b \\>}} \\{\\{% b %}}"),
+    ("<% b %> %% b %%% 5 %", "\\<\\% b %\\> \\%\\% b \\%\\%\\% 5 %"),
     ("at 10:30, by www and co.", "at 10:30, by www and co."),
+    ("it costs $5 or $\\color{white}{x}$", "it costs \\$5 or \\$\\\\color\\{white}\\{x}\\$"),
+    ("100% of %%hidden%% ==marked==", "100% of \\%\\%hidden\\%\\% \\=\\=marked\\=\\="),
+    ("%%% a=b x^2 ^id", "\\%\\%\\% a=b x\\^2 \\^id"),
+    ("@octocat, (@a) me@b.example é@x @", "@&#8203;octocat, (@&#8203;a) me@b.example é@&#8203;x @"),
+    (":thumbs_up: :+1: :100: 1:30:15 a: b", ":&#8203;thumbs\\_up: :&#8203;+1: :&#8203;100: 1:30:15 a: b"),
 ])  # fmt: skip
-def test_an_address_is_broken_where_github_would_make_it_a_link(text: str, written: str) -> None:
+def test_what_a_renderer_reads_besides_commonmark_is_broken(text: str, written: str) -> None:
+    """Links, formulas, what is hidden in Obsidian, mentions, emoji."""
     assert markdown(Transcript(segments=(Segment(0, 1, text),))) == f"{written}\n"
     assert only_text(rendered(written)[1]) == text
+
+
+def test_two_speakers_hide_nothing_between_them() -> None:
+    talk = Transcript((Segment(0, 1, "Welcome %%", ADA), Segment(1, 2, "Against.", BEN), Segment(2, 3, "%%", ADA)))
+    assert "%%" not in markdown(talk, title="100 %%")
 
 
 @given(TEXTS)

@@ -17,6 +17,7 @@ from receiver.inbox.deliveries import Delivery
 from receiver.inbox.listing import Stored
 from receiver.providers.transcribe_so import payload
 from receiver.worker import notices
+from receiver.worker.lanes import Deadlines
 from receiver.worker.notices import Notices, Pauses
 from tests.processes import completed
 
@@ -26,8 +27,18 @@ LATER = dataclasses.replace(PAUSES, between_dead=AT_ONCE)
 URL = "https://api.test"
 CHARGE = (
     "insert into receiver.charges (source, api_url, account, work, run, operation, amount, unit, perhaps, known_by, at)"
-    " values ($1, $2, $3, $4, 1, 'transcription', $5, $6, $7, 'event', now() - $8::interval)"
+    " values ($1, $2, $3, $4, 1, 'transcription', $5, $6, $7, 'event', $8)"
 )
+NOW = datetime.now(UTC)  # one month, also if another one begins meanwhile
+MONTH = f"{NOW:%Y-%m}"
+LAST_SECOND = NOW.replace(day=1, hour=0, minute=0, second=0, microsecond=0) - timedelta(seconds=1)
+# It dies, and cannot commit before another connection lets it.
+SLOW = """
+with died as (
+    update receiver.jobs set state = 'dead', due_at = now(), error = 'slow' where handler = 'slow' returning id
+)
+select pg_advisory_xact_lock(id, 1) from (select 7 as id from died) as held
+"""
 
 MANY = """
 with event as (
@@ -68,7 +79,7 @@ async def charge(
     number = await db.fetchval("select count(*) from receiver.charges")
     whose = of or AccountId("transcribe.so", URL, "default")
     exact = None if amount is None else Decimal(str(amount))
-    await db.execute(CHARGE, *whose, str(number), exact, unit, perhaps, ago)
+    await db.execute(CHARGE, *whose, str(number), exact, unit, perhaps, NOW - ago)
 
 
 async def told(db: Pool) -> list[dict[str, Any]]:
@@ -176,6 +187,48 @@ async def test_a_job_is_read_when_what_has_killed_it_can_have_ended(db: Pool) ->
     assert len(await told(db)) == 1
 
 
+async def test_a_job_that_has_died_before_another_one_and_is_seen_after_it_is_told_too(db: Pool) -> None:
+    first = await begun(db)
+    event = payload.read("transcribe.so", completed("evt_1"))
+    assert isinstance(event, Event)
+    async with db.acquire() as one, db.acquire() as other:
+        await deliveries.append(one, [Delivery(event, URL, "s", ("slow",), "default")])
+        await one.execute("select pg_advisory_lock(7, 1)")
+        dying = asyncio.create_task(other.execute(SLOW))
+        await until_waiting(db)
+        await die(db, "evt_2")
+        await first.look()
+        assert await told(db) == []
+        await one.execute("select pg_advisory_unlock(7, 1)")
+        await dying
+    await first.look()
+    assert sorted(one["dead"]["handler"] for one in await told(db)) == ["files", "slow"]
+
+
+async def until_waiting(db: Pool) -> None:
+    """Return when a statement waits for a lock that a test holds."""
+    waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+    async with asyncio.timeout(60):
+        while True:
+            if await db.fetchval(waiting):
+                return
+
+
+def test_what_has_begun_to_write_nothing_is_ended_long_before_it_is_passed() -> None:
+    longest = max(Deadlines().statement, Deadlines().server)
+    assert Pauses().settled_after >= 2 * timedelta(seconds=longest)
+
+
+async def test_a_look_that_finds_nothing_writes_nothing(db: Pool) -> None:
+    first = await begun(db)
+    version = await db.fetchval("select xmin::text from receiver.noticed")
+    await first.look()
+    assert await db.fetchval("select xmin::text from receiver.noticed") == version
+    await die(db, "evt_1")
+    await first.look()
+    assert await db.fetchval("select xmin::text from receiver.noticed") != version
+
+
 async def test_after_a_long_time_without_a_look_only_what_has_died_lately_is_told(db: Pool) -> None:
     first = await begun(db)
     await die(db, "evt_1", handler="old")
@@ -229,15 +282,14 @@ async def test_costs_that_pass_an_amount_are_told_once_for_each_month_amount_and
     await first.look()
     await charge(db, 5)
     await first.look()
-    month = f"{datetime.now(UTC):%Y-%m}"
     (one,) = await told(db)
-    assert one == {"costs": {"month": month, "amount": 10.25, "threshold": 10.0, "unit": "USD"}}
+    assert one == {"costs": {"month": MONTH, "amount": 10.25, "threshold": 10.0, "unit": "USD"}}
     await charge(db, 30, of=AccountId("timbr", URL, "two"))
     await first.look()
     found = [(one.id.rpartition("_")[0], one.source, one.account) for one in await written(db)]
     assert found == [
-        (f"evt_costs_{month}_10", "transcribe.so", "default"), (f"evt_costs_{month}_10", "timbr", "two"),
-        (f"evt_costs_{month}_20", "timbr", "two"),
+        (f"evt_costs_{MONTH}_10", "transcribe.so", "default"), (f"evt_costs_{MONTH}_10", "timbr", "two"),
+        (f"evt_costs_{MONTH}_20", "timbr", "two"),
     ]  # fmt: skip
     assert {one.type for one in await written(db)} == {"receiver.costs"}
 
@@ -263,3 +315,31 @@ async def test_costs_are_not_added_up_at_every_look(db: Pool) -> None:
     await charge(db, 50)
     await seldom.look()
     assert await told(db) == []
+
+
+async def test_what_passes_an_amount_after_the_last_look_of_a_month_is_told_of_that_month(db: Pool) -> None:
+    first = await begun(db, thresholds=(10,))
+    await db.execute("update receiver.noticed set added_up_at = $1", LAST_SECOND - timedelta(minutes=5))
+    await charge(db, 50, ago=NOW - LAST_SECOND)
+    await first.look()
+    assert [one["costs"]["month"] for one in await told(db)] == [f"{LAST_SECOND:%Y-%m}"]
+    await charge(db, 50)
+    await first.look()
+    await first.look()
+    assert [one["costs"]["month"] for one in await told(db)] == [f"{LAST_SECOND:%Y-%m}", MONTH]
+
+
+async def test_a_charge_that_is_written_down_after_its_month_is_told_of_that_month(db: Pool) -> None:
+    first = await begun(db, thresholds=(10,))
+    await db.execute("update receiver.noticed set added_up_at = $1", LAST_SECOND + timedelta(minutes=5))
+    await charge(db, 50, ago=NOW - LAST_SECOND)
+    await first.look()
+    assert [one["costs"]["month"] for one in await told(db)] == [f"{LAST_SECOND:%Y-%m}"]
+
+
+async def test_who_has_no_amounts_does_not_say_that_costs_were_added_up(db: Pool) -> None:
+    without = await begun(db, pauses=Pauses())
+    await charge(db, 50)
+    await without.look()
+    await organ(db, thresholds=(10,), pauses=Pauses()).look()
+    assert len(await told(db)) == 1

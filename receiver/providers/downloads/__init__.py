@@ -25,7 +25,8 @@ import httpx
 from pydantic import SecretStr
 
 from receiver.errors import ImpossibleError, InvalidRequest, NotFound, ProviderError, ProviderUnavailable
-from receiver.providers import destinations, egress
+from receiver.logs.unanswered import why
+from receiver.providers import destinations
 from receiver.providers.downloads import answers
 from receiver.providers.downloads.answers import BreakError, DeadLinkError, WrongSumError
 from receiver.providers.downloads.part import NO_SPACE, PIECE_BYTES, Part
@@ -286,8 +287,8 @@ class _Transfer:
 
 def _why(error: Exception) -> str:
     if isinstance(error, httpx.RemoteProtocolError):
-        return "the connection was cut"  # its text can repeat what the server said
-    return str(error) if isinstance(error, BreakError) else egress.why(error)
+        return "the connection was cut"
+    return str(error) if isinstance(error, BreakError) else why(error)
 
 
 async def _in_thread(work: Callable[..., T], *arguments: object) -> T:

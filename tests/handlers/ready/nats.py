@@ -26,7 +26,7 @@ ADDED = StreamConfig(name=STREAM, subjects=["receiver.>"], duplicate_window=48 *
 CONFIGURATION = """
 listen: "127.0.0.1:PORT"
 http: "127.0.0.1:MONITOR"
-server_name: newsroom
+server_name: NAME
 jetstream: {store_dir: FOLDER, sync_interval: SYNC}
 MORE
 """
@@ -53,6 +53,7 @@ class Nats:
     folder: Path
     more: str = USERS
     sync: str = "always"
+    name: str = "newsroom"
     port: int = field(default_factory=free_port)
     monitor: int = field(default_factory=free_port)
     popen: "subprocess.Popen[bytes] | None" = None
@@ -66,7 +67,13 @@ class Nats:
 
     def start(self) -> None:
         """Start it, and wait until JetStream answers."""
+        self.begin()
+        self.until_ready()
+
+    def begin(self) -> None:
+        """Start it, without waiting: one of a cluster waits for the others."""
         words = {
+            "NAME": self.name,
             "PORT": str(self.port), "MONITOR": str(self.monitor), "FOLDER": json.dumps(str(self.folder / "kept")),
             "SYNC": self.sync, "MORE": self.more,
         }  # fmt: skip
@@ -76,7 +83,10 @@ class Nats:
         (self.folder / "nats.conf").write_text(text)
         command = [str(program()), "-c", "nats.conf", "-l", "log"]
         self.popen = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until(self._is_ready, "the server is ready")
+
+    def until_ready(self) -> None:
+        """Wait. What is left of a cluster can take a while to choose who leads it."""
+        until(self._is_ready, "the server is ready", seconds=300)
 
     def _is_ready(self) -> bool:
         assert self.popen is not None
@@ -119,6 +129,27 @@ class Nats:
             found.append((message.subject or "", (message.headers or {})["Nats-Msg-Id"], message.data or b""))
         await client.close()
         return found
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[list[Nats]]:
+    """Run three servers that keep each message three times."""
+    ports = [free_port() for _ in range(3)]
+    routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in ports)
+    servers = []
+    for number, port in enumerate(ports):
+        more = f'{USERS} cluster: {{name: all, listen: "127.0.0.1:{port}", routes: [{routes}]}}'
+        (folder / f"n{number}").mkdir(parents=True)
+        servers.append(Nats(folder / f"n{number}", more=more, name=f"n{number}"))
+    try:
+        for server in servers:
+            server.begin()
+        for server in servers:
+            server.until_ready()
+        yield servers
+    finally:
+        for server in servers:
+            server.kill()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ from handlers.ready.files import files
 from receiver import Artifact, Chapter, Context, Event, GiveUp, LeaseLostError, Postpone, Segment, Transcript
 from receiver.events import AccountId
 from receiver.inbox import artifacts
+from receiver.sandbox.transcribe_so.past import make
 from receiver.submissions import records
 from receiver.submissions.records import Wanted
 from receiver.testing import SANDBOX_URL, Scratch
+from tests.handlers.ready.test_forward import KEY
 from tests.handlers.ready.titles import TITLES
 from tests.handlers.test_handlers import EARLIER, LATER, replayed
 
@@ -243,6 +246,92 @@ async def test_a_file_that_somebody_else_has_written_stays(
     assert (place / "Four.md").is_symlink()
 
 
+async def test_files_of_somebody_else_stay_whatever_their_names(
+    receiver_scratch: Scratch, place: Path, configure: Callable[..., None]
+) -> None:
+    configure(FORMATS="md", NAME="{title}")
+    place.mkdir(parents=True)
+    mine = {"Board.md": b"mine", "Board (4821).md": b"mine"}
+    for name, content in mine.items():
+        (place / name).write_bytes(content)
+    event, ctx = await handled(receiver_scratch, title="Board")
+    (third,) = set(read(place)) - set(mine)
+    assert re.fullmatch(r"Board \([0-9a-f]{16}\)\.md", third)
+    await receiver_scratch.db.execute("delete from receiver.file_names")
+    with pytest.raises(GiveUp, match=r"every name .* is taken.*: change RECEIVER_FILES_NAME, then replay"):
+        await files(event, told(await replayed(receiver_scratch, event, ctx)))
+    assert {name: read(place)[name] for name in mine} == mine
+
+
+async def test_a_name_stays_its_owners_although_the_files_are_gone(
+    receiver_scratch: Scratch, place: Path, configure: Callable[..., None]
+) -> None:
+    configure(FORMATS="txt", NAME="{title}")
+    await handled(receiver_scratch, id=1, title="Talk")
+    (place / "Talk.txt").unlink()
+    await handled(receiver_scratch, id=2, title="TALK")
+    await handled(receiver_scratch, id=1, title="Talk")
+    assert set(read(place)) == {"Talk.txt", "TALK (2).txt"}
+
+
+async def test_its_own_files_are_not_somebody_elses(
+    receiver_scratch: Scratch, place: Path, configure: Callable[..., None]
+) -> None:
+    configure(FORMATS="txt", NAME="{title}")
+    await handled(receiver_scratch, title=None)
+    configure(NAME="{id}")
+    await handled(receiver_scratch, title=None)
+    assert list(read(place)) == ["4821.txt"]
+    assert await receiver_scratch.db.fetchval("select template from receiver.file_names") == "{id}"
+
+
+async def test_two_ends_of_one_transcription_at_once_have_one_name(
+    receiver_scratch: Scratch, place: Path, configure: Callable[..., None]
+) -> None:
+    """The other one takes its name between the question and the answer."""
+    configure(FORMATS="txt", NAME="{title}")
+    await receiver_scratch.db.execute("""
+        create function first() returns trigger language plpgsql as $$ begin
+            if new.name = 'Second' then
+                new.name := 'First'; new.folded := 'first';
+                insert into receiver.file_names select new.*;
+                new.name := 'Second'; new.folded := 'second';
+            end if;
+            return new;
+        end $$
+    """)
+    await receiver_scratch.db.execute(
+        "create trigger first before insert on receiver.file_names for each row execute function first()"
+    )
+    await handled(receiver_scratch, title="Second")
+    assert list(read(place)) == ["First.txt"]
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [("My talk.wav", "My talk"), ("My talk.MP4 ", "My talk"), ("Node.js", "Node.js")],
+)
+async def test_the_ending_of_a_recording_is_not_in_the_name_and_the_heading(
+    receiver_scratch: Scratch, place: Path, configure: Callable[..., None], title: str, name: str
+) -> None:
+    configure(FORMATS="md", NAME="{title}")
+    await handled(receiver_scratch, title=title)
+    ((path, note),) = read(place).items()
+    assert path == f"{name}.md"
+    assert f"\n# {name}\n" in note.decode()
+
+
+async def test_no_file_is_written_for_chapters_that_are_not_there(
+    receiver_scratch: Scratch, place: Path, configure: Callable[..., None]
+) -> None:
+    configure(FORMATS="chapters,txt", NAME="{id}")
+    provider = receiver_scratch.sandbox.transcribe_so
+    (number,) = make(provider, {"key": KEY})["ids"]
+    provider.account(KEY).transcriptions[number].place = "https://example.com/no-chapters.mp3"
+    await files(*await receiver_scratch.claim(files, id=number))
+    assert list(read(place)) == [f"{number}.txt"]
+
+
 async def test_another_template_is_another_name_that_stays_apart_from_all_others(
     receiver_scratch: Scratch, place: Path, configure: Callable[..., None]
 ) -> None:
@@ -320,9 +409,18 @@ async def test_the_files_of_a_submission_are_copied(
     event, ctx = await separated(receiver_scratch, *found)
     await files(event, ctx)
     assert read(place) == {
-        f"undated song.mp3.artifacts/{one.name}": one.name.encode() * 100_000 for one in found
+        f"undated song.artifacts/{one.name}": one.name.encode() * 100_000 for one in found
     }  # fmt: skip
     assert await receiver_scratch.state(event) == "done"
+
+
+async def test_work_without_a_transcription_has_the_date_of_its_event(
+    receiver_scratch: Scratch, place: Path, tmp_path: Path, configure: Callable[..., None]
+) -> None:
+    configure(FORMATS="artifacts")
+    event, ctx = await separated(receiver_scratch, brought(tmp_path / "shelf", "a.wav", b"a"))
+    await files(dataclasses.replace(event, created=1_777_472_458), ctx)
+    assert list(read(place)) == ["2026-04-29 song.artifacts/a.wav"]
 
 
 async def test_files_that_lie_elsewhere_are_waited_for(
@@ -342,3 +440,15 @@ async def test_work_that_brings_nothing_that_is_asked_for_writes_nothing(
     await files(event, ctx)
     assert not place.exists()
     assert await receiver_scratch.db.fetchval("select count(*) from receiver.file_names") == 0
+
+
+async def test_no_file_is_named_for_the_query_of_an_address(
+    receiver_scratch: Scratch, place: Path, tmp_path: Path, configure: Callable[..., None]
+) -> None:
+    configure(FORMATS="artifacts")
+    event, ctx = await separated(receiver_scratch, brought(tmp_path / "shelf", "a.wav", b"a"))
+    told = event.data["submission"] | {"recording": "https://u:s3cret@h.example/a.mp3?s3cret"}
+    await files(dataclasses.replace(event, data={"submission": told}), ctx)
+    (name,) = read(place)
+    assert "a.mp3" in name
+    assert "s3cret" not in name

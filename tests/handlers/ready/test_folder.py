@@ -1,15 +1,18 @@
 """`handlers.ready._folder`: files appear whole and in their places only, whoever dies and whatever links lie there."""
 
 import os
+import stat
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from handlers.ready._folder import Folder
 from receiver import GiveUp
-from tests.processes import REPOSITORY
+from tests.processes import REPOSITORY, as_root
 
 CONTENTS = {"talks/a.md": b"of a", "talks/a.srt": b"1\n", "b.md": b"b" * 100_000}
 # A try that is killed, as by kill -9, at the n-th call of a function that is not Python's.
@@ -112,13 +115,83 @@ def test_the_folder_itself_can_be_a_link(tmp_path: Path) -> None:
     assert read(tmp_path / "disk") == CONTENTS
 
 
-def test_a_file_has_the_rights_that_the_operator_gives_new_files(tmp_path: Path) -> None:
-    mask = os.umask(0o027)
+@pytest.fixture
+def private() -> Iterator[None]:
+    """Make files as every `receiver` process does: for its own user alone."""
+    mask = os.umask(0o077)
+    yield
+    os.umask(mask)
+
+
+def rights(path: Path) -> int:
+    return stat.S_IMODE(path.stat(follow_symlinks=False).st_mode)
+
+
+@pytest.mark.usefixtures("private")
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o2770, 0o777, 0o700])
+def test_whoever_may_read_the_folder_may_read_the_files_also_those_that_replace_others(
+    tmp_path: Path, mode: int
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    place.chmod(mode)
+    (place / "b.md").touch()
+    for _ in range(2):
+        write(place, CONTENTS | {"talks/deep/c.md": b"c"})
+        assert {rights(path) for path in place.rglob("*.md")} == {mode & 0o666}
+        assert (rights(place / "talks"), rights(place / "talks" / "deep")) == (mode, mode)
+    assert rights(place) == mode
+
+
+def test_a_folder_that_is_not_there_is_made_for_us_alone(tmp_path: Path) -> None:
+    mask = os.umask(0o022)
     try:
-        write(tmp_path)
+        write(tmp_path / "place")
     finally:
         os.umask(mask)
-    assert (tmp_path / "b.md").stat().st_mode & 0o777 == 0o640
+    found = [tmp_path / "place", tmp_path / "place" / "talks", tmp_path / "place" / "b.md"]
+    assert [rights(path) for path in found] == [0o700, 0o700, 0o600]
+
+
+def test_a_folder_in_it_keeps_its_rights_unless_a_killed_try_has_left_it(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "mine").mkdir(0o700)
+    (tmp_path / "left").mkdir(0o1700)
+    write(tmp_path, {"mine/a.md": b"a", "left/a.md": b"a"})
+    assert (rights(tmp_path / "mine"), rights(tmp_path / "left")) == (0o700, 0o755)
+
+
+def test_nobody_else_reads_a_file_that_is_being_written(tmp_path: Path) -> None:
+    (tmp_path / "place").mkdir()
+    (tmp_path / "place").chmod(0o755)
+    os.mkfifo(tmp_path / "source")
+    with Folder(str(tmp_path / "place"), "key") as folder:
+        writing = threading.Thread(target=folder.put, args=("a.bin", tmp_path / "source"))
+        writing.start()
+        with (tmp_path / "source").open("wb"):
+            (hidden,) = (tmp_path / "place").iterdir()
+            assert rights(hidden) == 0o600
+        writing.join()
+        folder.publish()
+    assert rights(tmp_path / "place" / "a.bin") == 0o644
+
+
+def test_the_rights_of_what_a_link_leads_to_stay(tmp_path: Path) -> None:
+    place, outside = tmp_path / "place", tmp_path / "mine.md"
+    place.mkdir()
+    place.chmod(0o755)
+    outside.touch()
+    outside.chmod(0o600)
+    (place / "b.md").symlink_to(outside)
+    write(place)
+    assert (rights(place / "b.md"), rights(outside)) == (0o644, 0o600)
+
+
+@as_root
+def test_files_have_the_group_of_the_folder(tmp_path: Path) -> None:
+    os.chown(tmp_path, -1, 12345)
+    write(tmp_path)
+    assert {path.stat().st_gid for path in tmp_path.rglob("*")} == {12345}
 
 
 def test_a_file_that_cannot_be_written_is_told_and_leaves_nothing(tmp_path: Path) -> None:
@@ -143,4 +216,4 @@ def test_whoever_is_killed_at_any_step_has_left_whole_files_and_the_next_try_doe
         write(place, {path: b"z" * size for path, size in WHOLE.items()})
         assert read(place) == {path: b"z" * size for path, size in WHOLE.items()}
     assert killed == 0
-    assert number > 40
+    assert number > 20  # every call was a step of this test, and not the first few alone

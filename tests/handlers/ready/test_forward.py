@@ -14,22 +14,24 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from handlers.ready import forward
-from receiver import Context, Event, GiveUp, Handler, NotReady, Postpone, Retry, Target, Transcript, settings
+from receiver import Context, Event, GiveUp, Handler, NotReady, Postpone, Retry, Target, settings
 from receiver.events import AccountId
 from receiver.handling import Completion, discovery, ending
 from receiver.health import checks
 from receiver.inbox import jobs, listing
 from receiver.inbox.retry import Done
+from receiver.sandbox.transcribe_so.past import make
 from receiver.settings import Settings
 from receiver.signature import verify
 from receiver.testing import ACCOUNT, LEASE, Scratch
 from receiver.transcripts.documents import FORMATS
-from tests.handlers.ready.app import Answer, App, answering, cut, half
+from tests.servers import Answer, App, answering, cut, echoing, half, lead_here, reset
 
 SECRET = f"whsec_{base64.b64encode(bytes(32)).decode()}"
 OTHER = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
 FOREIGN = f"whsec_{base64.b64encode(bytes(range(1, 33))).decode()}"
 IMPATIENT = 0.3
+KEY = "tsk_test_scratch"  # of the scratch's client
 
 
 @pytest.fixture
@@ -98,33 +100,28 @@ async def test_its_transcript_comes_along_where_it_is_asked_for(receiver_scratch
     assert len(transcript.segments) > 1
 
 
-@pytest.mark.parametrize("error", [GiveUp("none"), NotReady("failed"), None])
+def past(scratch: Scratch, status: str) -> int:
+    """Return the id of a transcription that the provider has, with a status."""
+    made = make(scratch.sandbox.transcribe_so, {"status": status, "key": KEY})
+    return int(made["ids"][0])
+
+
+@pytest.mark.parametrize("event_type", ["transcription.completed", "transcription.failed", "separation.completed"])
 async def test_an_event_without_a_transcript_is_forwarded_without_it(
-    receiver_scratch: Scratch, app: App, error: Exception | None, monkeypatch: pytest.MonkeyPatch
+    receiver_scratch: Scratch, app: App, event_type: str
 ) -> None:
     handler = handler_of(target(app.url, with_transcript=True))
-    event, ctx = await receiver_scratch.claim(handler, "transcription.completed" if error else "transcription.failed")
-
-    async def none(_: Context) -> Transcript:
-        raise error or AssertionError("nobody asks for it")
-
-    monkeypatch.setattr(Context, "transcript", none)
-    await handler(event, ctx)
+    number = None if event_type == "separation.completed" else past(receiver_scratch, "failed")
+    await handler(*await receiver_scratch.claim(handler, event_type, id=number))
     assert json.loads(app.got[0].body)["data"]["transcript"] is None
 
 
-async def test_an_event_whose_transcript_is_still_being_made_waits_for_it(
-    receiver_scratch: Scratch, app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    error = NotReady("soon")
-    error.passing = True
-
-    async def soon(_: Context) -> Transcript:
-        raise error
-
-    monkeypatch.setattr(Context, "transcript", soon)
-    with pytest.raises(NotReady):
-        await forwarded(receiver_scratch, app, with_transcript=True)
+async def test_an_event_whose_transcript_is_still_being_made_waits_for_it(receiver_scratch: Scratch, app: App) -> None:
+    handler = handler_of(target(app.url, with_transcript=True))
+    event, ctx = await receiver_scratch.claim(handler, id=past(receiver_scratch, "processing"))
+    with pytest.raises(NotReady) as raised:
+        await handler(event, ctx)
+    assert raised.value.passing
     assert app.got == []
 
 
@@ -217,12 +214,23 @@ async def test_a_redirect_is_not_followed(receiver_scratch: Scratch, app: App, s
     assert [got.path for got in app.got] == ["/in?token=s3cret"]
 
 
-@pytest.mark.parametrize("answer", [cut, half])
+@pytest.mark.parametrize("answer", [cut, half, reset])
 async def test_a_connection_that_is_cut_is_no_answer(receiver_scratch: Scratch, app: App, answer: Answer) -> None:
     app.answers = [answer]
     with pytest.raises(Retry, match=r"^shop did not answer: ") as raised:
         await forwarded(receiver_scratch, app)
     assert "s3cret" not in str(raised.value)
+
+
+async def test_an_app_that_repeats_what_it_reads_brings_no_token_into_the_error(receiver_scratch: Scratch) -> None:
+    """Not into the causes either, which a log can show."""
+    with echoing() as mirror:
+        handler = handler_of(target(mirror))
+        event, ctx = await receiver_scratch.claim(handler)
+        with pytest.raises(Retry, match=r"^shop did not answer: what it sent is not HTTP$") as raised:
+            await handler(event, ctx)
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
 
 
 async def test_an_app_that_is_not_there_is_no_answer(receiver_scratch: Scratch, app: App) -> None:
@@ -332,11 +340,7 @@ async def test_410_ends_a_target_until_it_is_resumed_and_no_other(receiver_scrat
 async def test_a_name_that_has_become_private_is_not_sent_a_byte_unless_that_is_allowed(
     receiver_scratch: Scratch, app: App, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    resolve = socket.getaddrinfo
-    monkeypatch.setattr(
-        socket, "getaddrinfo",
-        lambda host, *rest, **more: resolve("127.0.0.1" if "rebound" in str(host) else host, *rest, **more),
-    )  # fmt: skip
+    lead_here("rebound", monkeypatch)
     address = app.url.replace("http", scheme).replace("127.0.0.1", "rebound.test")
     with pytest.raises(Retry, match=r"rebound\.test, which is 127\.0\.0\.1, which is not public"):
         await forwarded(receiver_scratch, app, address=address, is_private=False)

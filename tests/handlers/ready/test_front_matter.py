@@ -17,7 +17,7 @@ TALK = Transcription(
 
 
 def read(event: Event, title: str) -> object:
-    text = front_matter(event, title)
+    text = front_matter(event, title, event.transcription.ended_at)
     assert text.startswith("---\n")
     assert text.endswith("\n---\n")
     assert text.count("\n---\n") == 1
@@ -52,3 +52,11 @@ def test_any_text_is_read_back(title: str) -> None:
     found = read(Event("timbr", "evt_1", "a.b", transcription=Transcription(id="1")), title)
     assert isinstance(found, dict)
     assert found["title"] == " ".join(title.split())
+
+
+def test_no_code_of_templater_is_in_it() -> None:
+    code = "<%* require('child_process') %>"
+    about = Transcription(id=code, language=code)
+    text = front_matter(Event(code, "evt_1", "a.b", transcription=about), code, None)
+    assert "<" not in text
+    assert yaml.safe_load(text.removesuffix("---\n")) == dict.fromkeys(("title", "source", "id", "language"), code)

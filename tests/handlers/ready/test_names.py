@@ -1,5 +1,6 @@
 """`handlers.ready._names`: no title names more than one file in its own folder, on any system."""
 
+import sys
 import unicodedata
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.ready import _names
+from receiver.logs.unseen import is_unseen
 from tests.handlers.ready.titles import TITLES
 
 OWNER = ("transcribe.so", "https://transcribe.so", "4821")
@@ -59,6 +61,9 @@ def test_any_text_is_a_harmless_name(title: str, transcription: str) -> None:
         ("...", "4821"),
         ("Index", "Index_"),
         ("_index", "_index_"),
+        ("index.html", "index_.html"),
+        ("my_index.md", "my_index.md"),
+        ("Talk\u2800\U00016fe4\U0001d159", "Talk"),
         ("", "4821"),
         ("{id}", "{id}"),
         ("Zoe\u0308", "Zoë"),
@@ -94,3 +99,16 @@ def test_what_is_too_long_keeps_its_beginning_and_whole_characters() -> None:
     assert named("日" * 255)[0] == "日" * 52
     assert named("a" * 300)[0] == "a" * 158
     assert named("x" * 300, "{title}/{id}")[0] == f"{'x' * 78}/4821"
+
+
+@pytest.mark.parametrize(
+    ("name", "part"), [("_index.md", "_index_.md"), ("INDEX.html", "INDEX_.html"), ("indexes.md", "indexes.md")]
+)
+def test_no_file_of_a_submission_stands_for_its_folder(name: str, part: str) -> None:
+    assert _names.part(name) == part
+
+
+def test_no_character_that_shows_nothing_is_in_a_name() -> None:
+    """The table here is a copy: a ready-made handler imports from `receiver` alone."""
+    unseen = [sign for sign in map(chr, range(sys.maxunicode + 1)) if is_unseen(sign)]
+    assert [ascii(sign) for sign in unseen if sign in _names.part(f"a{sign}b")] == []

@@ -9,7 +9,6 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Literal
 
 import httpx
@@ -38,7 +37,6 @@ from receiver.server import bind, serve
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SPEED = 1000  # a transcription takes 60 ms
-WITHOUT_LIMIT = timedelta(microseconds=1)
 CONTENT = b"0123456789"
 EPISODE = Recording(source="youtube", url="https://youtu.be/x", pipeline_code="qwen3-asr-flash-filetrans")
 DOCS = "https://transcribe.so/developers/docs"
