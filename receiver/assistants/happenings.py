@@ -5,11 +5,11 @@ from datetime import datetime
 
 from pydantic import Field
 
-from receiver.assistants.asked import Answer, Arguments, Name, Part, Since, Text
-from receiver.assistants.harmless import shown
+from receiver.assistants.arguments import Answer, Arguments, Name, Part, Since, Text
+from receiver.assistants.harmless import shown, shown_or_none
 from receiver.assistants.state import State
 from receiver.errors import ImpossibleError
-from receiver.inbox import asked as lines
+from receiver.inbox import asked as filtered
 from receiver.inbox import life, lookup, paging
 from receiver.inbox.asked import Word
 from receiver.inbox.filters import EventState
@@ -24,7 +24,6 @@ LISTED_JOBS = 8  # of each event in a list
 HOPS = 10  # of one job: the last ones
 ERROR = 150  # characters, where there are many
 DELIVERIES = 10
-ALL = 300  # characters
 
 
 class Wanted(Arguments):
@@ -128,9 +127,8 @@ class Explanation(Answer):
 
 async def list_events(state: State, asked: Wanted) -> Events:
     """Return events, the newest first."""
-    names = ("state", "handler", "type", "source", "account", "id", "title", "since")
-    words = tuple(Word(name, str(value)) for name in names if (value := getattr(asked, name)) is not None)
-    wanted = lines.read(lines.line(words), sources=[source.name for source in SOURCES])
+    given = tuple(Word(name, str(value)) for name in filtered.NAMES if (value := getattr(asked, name)) is not None)
+    wanted = filtered.meant(given, sources=[source.name for source in SOURCES])
     if wanted.wrong:
         raise ImpossibleError("; ".join(wanted.wrong))
     before = None if asked.cursor is None else paging.read_place(asked.cursor)
@@ -146,7 +144,7 @@ async def list_events(state: State, asked: Wanted) -> Events:
 
 async def explain_event(state: State, asked: Explained) -> Explanation:
     """Return what happened to an event, hop by hop."""
-    whole = await state.read(lambda db: lookup.whole(db, asked.event))
+    whole = await state.read(lambda db: lookup.whole(db, asked.event, with_body=False))
     event, lived = whole.event, life.of(whole)
     more = []
     if len(event.jobs) > JOBS:
@@ -155,6 +153,8 @@ async def explain_event(state: State, asked: Explained) -> Explanation:
         more.append(f"of each job only the last {HOPS} steps")
     if event.deliveries > DELIVERIES:
         more.append(f"{event.deliveries - min(DELIVERIES, len(whole.delivered))} more deliveries")
+    if max(len(whole.late), len(whole.variants)) > DELIVERIES:
+        more.append("more webhooks that came late for it, or with its id")
     return Explanation(
         event=_event(event), in_words=list(_words(whole)),
         spooled_seconds=None if lived.spooled is None else lived.spooled.seconds,
@@ -166,17 +166,17 @@ async def explain_event(state: State, asked: Explained) -> Explanation:
 
 def _event(one: Stored) -> Event:
     return Event(
-        key=f"@{one.key}", name=shown(f"{one.source}/{one.id}"), type=_shown(one.type), state=one.state,
+        key=f"@{one.key}", name=shown(f"{one.source}/{one.id}"), type=shown_or_none(one.type), state=one.state,
         received_at=one.received_at, source=one.source, account=one.account, api_url=one.api_url,
-        transcription_id=_shown(one.transcription_id), title=_shown(one.title), origin=one.origin,
+        transcription_id=shown_or_none(one.transcription_id), title=shown_or_none(one.title), origin=one.origin,
         deliveries=one.deliveries, jobs=[_job(job, ERROR) for job in one.jobs[:LISTED_JOBS]], job_count=len(one.jobs),
     )  # fmt: skip
 
 
-def _job(job: StoredJob, most: int = ALL) -> Job:
+def _job(job: StoredJob, most: int = 300) -> Job:
     return Job(
-        handler=job.handler, state=job.state, attempts=job.attempt, error=_shown(job.error, most), due_at=job.due_at,
-        waiting_since=job.waiting_since,
+        handler=job.handler, state=job.state, attempts=job.attempt, error=shown_or_none(job.error, most),
+        due_at=job.due_at, waiting_since=job.waiting_since,
     )  # fmt: skip
 
 
@@ -189,7 +189,7 @@ def _step(hop: Hop) -> Step:
     return Step(
         what=hop.kind, ended_at=hop.at, seconds=hop.seconds, attempt=None if attempt is None else attempt.attempt,
         outcome=None if attempt is None else attempt.outcome,
-        error=None if attempt is None else _shown(attempt.error, ERROR), is_slowest=hop.is_slowest,
+        error=None if attempt is None else shown_or_none(attempt.error, ERROR), is_slowest=hop.is_slowest,
     )  # fmt: skip
 
 
@@ -226,7 +226,3 @@ def _job_in_words(whole: Whole, job: StoredJob) -> str:
     if job.state == "pending":
         return f"{job.handler} is to be tried{' again' if job.attempt else ''}, after {tried}{why}."
     return f"{job.handler} {'runs now' if job.state == 'running' else f'is {job.state}'}, {tried}."
-
-
-def _shown(text: str | None, most: int = ALL) -> str | None:
-    return None if text is None else shown(text, most)

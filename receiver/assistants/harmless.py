@@ -7,15 +7,17 @@ instructions are written with them. Each becomes an escape. Addresses lose user,
 import re
 
 from receiver.logs.redaction import without_queries
+from receiver.logs.unseen import EMOJI, JOINERS, UNSEEN
 
 MORE = "…"
 
-# Controls but line ends and tabs, soft hyphens, fillers, marks and overrides of direction, what has no width, variation
-# selectors of the higher plane, tags, private use, halves of surrogate pairs, non-characters. Joiners stay: scripts and
-# emoji need them.
+# What can stand before and after a joiner. Between letters of ASCII none has a meaning, and neither has a second one: a
+# run of them is a text in bits. Some scripts end a word with one, after the mark that takes a vowel away.
+_VISIBLE = rf"[^\x00-\x7f\s{UNSEEN}{JOINERS}{EMOJI}]"
+_VIRAMA = "[\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca]"
 _ODD = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e"
-    "\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0e\ufeff\uffa0\ufff0-\ufffc\ufffe\uffff\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
+    f"[{UNSEEN}]|(?<!{_VISIBLE})(?<!{_VISIBLE}{EMOJI})[{JOINERS}]|(?<!{_VIRAMA})[{JOINERS}](?!{_VISIBLE})"
+    f"|(?<!{_VISIBLE})(?<![0-9#*]){EMOJI}"
 )
 
 
@@ -28,6 +30,11 @@ def shown(text: str, most: int = 300) -> str:
     """Return a title, an error or a name as one line of at most `most` characters, with its addresses shortened."""
     line = spoken(without_queries(text))
     return line if len(line) <= most else f"{line[: most - 1]}{MORE}"
+
+
+def shown_or_none(text: str | None, most: int = 300) -> str | None:
+    """Return what `shown` does of a text; None if there is none."""
+    return None if text is None else shown(text, most)
 
 
 def lines(text: str) -> str:

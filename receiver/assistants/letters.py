@@ -5,8 +5,8 @@ from datetime import datetime
 
 from pydantic import Field
 
-from receiver.assistants.asked import Answer, Arguments, Name, Part, Since
-from receiver.assistants.harmless import shown
+from receiver.assistants.arguments import Answer, Arguments, Name, Part, Since
+from receiver.assistants.harmless import shown, shown_or_none
 from receiver.assistants.state import State
 from receiver.database import Connection
 from receiver.errors import ImpossibleError
@@ -103,6 +103,5 @@ def _grouped(group: Group) -> Grouped:
     return Grouped(
         handler=group.handler, cause=shown(group.cause), count=group.count, is_at_least=group.is_more,
         oldest=group.oldest, newest=group.newest, due_at=group.due_at, example=shown(group.example),
-        title=None if group.title is None else shown(group.title),
-        transcription_id=None if group.transcription_id is None else shown(group.transcription_id),
+        title=shown_or_none(group.title), transcription_id=shown_or_none(group.transcription_id),
     )  # fmt: skip

@@ -21,7 +21,7 @@ from mcp_types import (
 )
 
 from receiver.assistants import errors, resources, tools
-from receiver.assistants.asked import NOTICE
+from receiver.assistants.arguments import NOTICE
 from receiver.assistants.harmless import shown
 from receiver.assistants.state import State
 from receiver.errors import ImpossibleError

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from mcp_types import Resource, ResourceTemplate
 
-from receiver.assistants import asked, transcripts
-from receiver.assistants.harmless import shown
+from receiver.assistants import arguments, transcripts
+from receiver.assistants.harmless import shown, shown_or_none
 from receiver.assistants.state import State
 from receiver.assistants.transcripts import MOST_PART, Reading
 from receiver.errors import ImpossibleError
@@ -43,7 +43,7 @@ async def newest(state: State, cursor: str | None) -> tuple[Sequence[Resource], 
     found = [
         Resource(
             uri=transcripts.address(state, row.source, row.transcription_id, row.api_url),
-            name=shown(f"{row.source}/{row.transcription_id}"), title=None if row.title is None else shown(row.title),
+            name=shown(f"{row.source}/{row.transcription_id}"), title=shown_or_none(row.title),
             description=f"{documents.clock(row.seconds)}, of {row.at:%Y-%m-%d}", mime_type=TYPE,
         )
         for row in rows
@@ -58,7 +58,7 @@ async def read(state: State, uri: str) -> str:
         ImpossibleError: there is no such transcript.
     """
     part = await transcripts.get_transcript(state, _read(uri))
-    head = f"{part.title or 'A transcript'} ({part.source}/{part.id})\n{asked.NOTICE}\n\n"
+    head = f"{part.title or 'A transcript'} ({part.source}/{part.id})\n{arguments.NOTICE}\n\n"
     if part.next_offset is None:
         return f"{head}{part.text}\n"
     further = transcripts.address(state, part.source, part.id, part.api_url, offset=part.next_offset)
@@ -83,7 +83,7 @@ def _read(uri: str) -> Reading:
     if parts.scheme != SCHEME or not source or not name or given.keys() - NAMES.keys():
         raise wrong
     values: dict[str, Any] = {NAMES[key]: value for key, value in given.items()}
-    return asked.read(Reading, {"source": source, "id": name, "limit": MOST_PART} | values)
+    return arguments.read(Reading, {"source": source, "id": name, "limit": MOST_PART} | values)
 
 
 def _key(cursor: str) -> Key:

@@ -15,7 +15,7 @@ from starlette.routing import Mount
 from receiver.assistants import protocol
 from receiver.assistants.gate import MOST_BYTES, PATH, Gate
 from receiver.assistants.state import State
-from receiver.assistants.streams import Lines, Output
+from receiver.assistants.stdio import Lines, Output
 from receiver.server import serve
 from receiver.server.bounds import SERVICE
 

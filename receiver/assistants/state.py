@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
-from receiver.database import Connection, Connections, Pool
+from receiver.assistants.errors import UnsureError
+from receiver.database import TROUBLE, Connection, Connections, Pool
 from receiver.database.opening import open_pool
 from receiver.errors import StoreBusyError
 from receiver.handling import Handler
@@ -55,14 +56,22 @@ class State:
         """Do what an assistant has asked for, once, and one after the other.
 
         Raises:
-            StoreUnavailableError: the database is away.
-            StoreBusyError: it took too long.
+            StoreUnavailableError: the database is away, so it was not begun.
+            StoreBusyError: it was not begun in time.
+            UnsureError: it was begun, and how it ended is not known.
         """
+        has_begun = False
         try:
             async with asyncio.timeout(self._act_seconds), self._acting, open_pool(self._url) as db:
+                has_begun = True
                 return await work(db)
-        except TimeoutError as exc:
-            raise StoreBusyError(f"it was not done within {self._act_seconds:g} s") from exc
+        except TROUBLE as exc:
+            late = f"it has not ended within {self._act_seconds:g} s"
+            if has_begun:
+                raise UnsureError(late if isinstance(exc, TimeoutError) else "the database broke it off") from exc
+            if isinstance(exc, TimeoutError):
+                raise StoreBusyError(late) from exc
+            raise
 
     def usual_apis(self, source: str) -> set[str]:
         """Return the API URLs of the accounts of a source."""

@@ -7,8 +7,8 @@ from typing import Any
 from mcp_types import CallToolResult, ContentBlock, TextContent, ToolAnnotations
 from mcp_types import Tool as Described
 
-from receiver.assistants import asked, errors, happenings, letters, transcripts
-from receiver.assistants.asked import Answer, Arguments
+from receiver.assistants import arguments, errors, happenings, letters, transcripts
+from receiver.assistants.arguments import Answer, Arguments
 from receiver.assistants.state import State
 
 LOOKS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
@@ -90,10 +90,10 @@ def allowed(state: State) -> Mapping[str, Tool]:
 async def call(state: State, tool: Tool, given: Mapping[str, Any] | None) -> CallToolResult:
     """Return the answer of a tool, or what went wrong."""
     try:
-        answer = await tool.work(state, asked.read(tool.takes, given))
+        answer = await tool.work(state, arguments.read(tool.takes, given))
     except Exception as exc:  # noqa: BLE001 - every error has its sentence
         return CallToolResult(content=_text(errors.said(exc, tool.name)), is_error=True)
-    return CallToolResult(content=_text(asked.text(answer)), structured_content=answer.model_dump(mode="json"))
+    return CallToolResult(content=_text(arguments.text(answer)), structured_content=answer.model_dump(mode="json"))
 
 
 def _text(text: str) -> list[ContentBlock]:

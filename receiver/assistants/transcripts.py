@@ -2,15 +2,14 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from urllib.parse import quote, urlencode
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from receiver.assistants.asked import Answer, Arguments, Name, Part, Since, Text, since
-from receiver.assistants.harmless import lines, shown, spoken
+from receiver.assistants.arguments import Answer, Arguments, Name, Part, Since, Text, since
+from receiver.assistants.harmless import MORE, lines, shown, shown_or_none, spoken
 from receiver.assistants.state import State
 from receiver.assistants.writing import cut, place, written
 from receiver.errors import ImpossibleError
@@ -25,7 +24,7 @@ PART, MOST_PART = 20_000, 50_000  # characters of a transcript
 HITS, MOST_HITS = 10, 30
 TEXT = 10_000  # characters of one kind of timestamps
 TEXTS = 40_000  # of all of them
-CHAPTERS, SUMMARY = 100, 300
+CHAPTERS, SUMMARY, WARNINGS = 100, 300, 10
 
 
 class Search(Arguments):
@@ -89,6 +88,13 @@ class Reading(Which):
     )
     limit: int = Field(default=PART, ge=1000, le=MOST_PART, description="Characters at most.")
 
+    @model_validator(mode="after")
+    def _one_beginning(self) -> "Reading":
+        # Assistants fill defaults in: an offset of 0 says nothing.
+        if self.offset and self.at_seconds is not None:
+            raise ValueError("offset and at_seconds each say where to begin: give one of them")
+        return self
+
 
 class Read(Answer):
     """A part of a transcript."""
@@ -121,6 +127,7 @@ class Pasted(Part):
     format: str
     style: str
     text: str
+    is_cut: bool = Field(description="Whether the text is only a beginning, and so not to be pasted.")
     ok_to_paste: bool
     warnings: Sequence[str]
 
@@ -187,8 +194,9 @@ async def get_transcript(state: State, asked: Reading) -> Read:
     return Read(
         uri=address(state, *about), source=about[0], id=about[1], api_url=about[2],
         other_api_urls=[api for api in apis if api != kept.api_url][:10],
-        title=_name(kept.title), language=_name(kept.language), ended_at=kept.ended_at, seconds=kept.seconds,
-        offset=offset, characters=len(text), next_offset=None if more is None else end, text=part, more=more,
+        title=shown_or_none(kept.title), language=shown_or_none(kept.language), ended_at=kept.ended_at,
+        seconds=kept.seconds, offset=offset, characters=len(text), next_offset=None if more is None else end,
+        text=part, more=more,
     )  # fmt: skip
 
 
@@ -206,10 +214,14 @@ async def get_timestamps(state: State, asked: OfFormat) -> Stamps:
         )
     shown_now = list(_bounded(fitting))
     left = [f"{one.format}/{one.style}" for one in fitting[len(shown_now) :]]
+    cut_off = [f"{one.format}/{one.style}" for one in shown_now if one.is_cut]
     more = [f"left out: {', '.join(left)}; ask for one with format and style"] if left else []
+    if cut_off:
+        whole = f"`receiver timestamps {kept.transcription_id}` prints them whole"
+        more.append(f"only the first {TEXT:,} characters of {', '.join(cut_off)}: {whole}")
     more += [f"only the first {CHAPTERS} chapters"] if len(transcript.chapters) > CHAPTERS else []
     return Stamps(
-        uri=address(state, kept.source, kept.transcription_id, kept.api_url), title=_name(kept.title),
+        uri=address(state, kept.source, kept.transcription_id, kept.api_url), title=shown_or_none(kept.title),
         timestamps=shown_now, chapters=list(_chapters(transcript)), more="; ".join(more) or None,
     )  # fmt: skip
 
@@ -234,14 +246,10 @@ async def find(state: State, which: Which) -> tuple[Kept, Sequence[str]]:
 
 async def content(state: State, kept: Kept) -> Transcript:
     """Return what a kept answer holds, with its title."""
-    known = state.transcripts.get(kept)
-    if known is None:
-        raw = await state.read(partial(reading.content, answer=kept))
-        if raw is None:
-            raise ImpossibleError(f"the transcript {kept.transcription_id} was deleted just now")
-        known = await kept.transcript(raw)
-        state.transcripts.keep(kept, known)
-    return replace(known, title=kept.title)
+    found = await state.transcripts.read(kept, state.read)
+    if found is None:
+        raise ImpossibleError(f"the transcript {kept.transcription_id} was deleted just now")
+    return found
 
 
 async def _hits(
@@ -260,7 +268,7 @@ async def _listed(
     found = [
         Found(
             uri=address(state, row.source, row.transcription_id, row.api_url), source=row.source,
-            id=row.transcription_id, api_url=row.api_url, title=_name(row.title), ended_at=row.at,
+            id=row.transcription_id, api_url=row.api_url, title=shown_or_none(row.title), ended_at=row.at,
             seconds=row.seconds, clock=documents.clock(row.seconds),
         )
         for row in rows
@@ -271,8 +279,8 @@ async def _listed(
 def _hit(state: State, hit: Hit) -> Found:
     return Found(
         uri=address(state, hit.source, hit.transcription_id, hit.api_url, hit.seconds), source=hit.source,
-        id=hit.transcription_id, api_url=hit.api_url, title=_name(hit.title), ended_at=hit.at, seconds=hit.seconds,
-        clock=documents.clock(hit.seconds), speaker=_name(hit.speaker),
+        id=hit.transcription_id, api_url=hit.api_url, title=shown_or_none(hit.title), ended_at=hit.at,
+        seconds=hit.seconds, clock=documents.clock(hit.seconds), speaker=shown_or_none(hit.speaker),
         text=spoken("".join(part.text for part in hit.excerpt)),
     )  # fmt: skip
 
@@ -280,21 +288,19 @@ def _hit(state: State, hit: Hit) -> Found:
 def _bounded(stamps: Sequence[Timestamps]) -> Iterator[Pasted]:
     left = TEXTS
     for one in stamps:
-        text = lines(one.text)[:TEXT]
+        text = lines(one.text)
+        is_cut, text = len(text) > TEXT, text[:TEXT]
         if (left := left - len(text)) < 0:
             return
         yield Pasted(
-            format=shown(one.format, 60), style=shown(one.style, 60), text=text, ok_to_paste=one.ok_to_paste,
-            warnings=[shown(warning) for warning in one.warnings[:10]],
+            format=shown(one.format, 60), style=shown(one.style, 60), text=text, is_cut=is_cut,
+            ok_to_paste=one.ok_to_paste and not is_cut,
+            warnings=[*map(shown, one.warnings[:WARNINGS]), *([MORE] if len(one.warnings) > WARNINGS else [])],
         )  # fmt: skip
 
 
 def _chapters(transcript: Transcript) -> Iterator[Chapter]:
     for one in transcript.chapters[:CHAPTERS]:
         at = one.start_seconds if math.isfinite(one.start_seconds) else 0.0
-        summary = None if one.summary is None else shown(one.summary, SUMMARY)
+        summary = shown_or_none(one.summary, SUMMARY)
         yield Chapter(seconds=at, clock=documents.clock(at), title=shown(one.title), summary=summary)
-
-
-def _name(text: str | None) -> str | None:
-    return None if text is None else shown(text)

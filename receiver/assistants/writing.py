@@ -1,7 +1,9 @@
 """A transcript as lines of text for an assistant, and a part of them. Pure."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from receiver.assistants.harmless import shown, spoken
 from receiver.transcripts import Segment, Transcript, documents
@@ -28,8 +30,13 @@ def cut(text: str, offset: int, limit: int) -> str:
 
 
 def place(starts: Sequence[tuple[float, int]], seconds: float) -> int:
-    """Return at which character the line begins in which a moment lies."""
-    number = bisect_right([at for at, _ in starts], seconds) - 1
+    """Return at which character the line begins in which a moment lies.
+
+    Lines of people who talk at once need not stand in the order of their times. So it is the line before the first one
+    that begins later: nothing of the moment stands before it but what is still being said.
+    """
+    latest = accumulate((at if math.isfinite(at) else 0.0 for at, _ in starts), max)
+    number = bisect_right(list(latest), seconds) - 1
     return starts[number][1] if number > 0 else 0
 
 

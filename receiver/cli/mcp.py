@@ -15,6 +15,7 @@ from receiver.cli.options import WholeRange, examples
 from receiver.cli.process import configure, run, stop_event
 from receiver.errors import ConfigError
 from receiver.health.start import check
+from receiver.logs.extras import to_install
 from receiver.server import bind
 from receiver.settings import Settings
 from receiver.settings.addresses import LAST_PORT
@@ -39,8 +40,8 @@ def mcp(*, port: int | None, allow_replay: bool) -> None:
     events and dead jobs; it can change nothing without --allow-replay.
     """
     if importlib.util.find_spec("mcp") is None:
-        raise ConfigError("`receiver mcp` needs the extra `mcp`: pip install 'receiver[mcp]'")
-    from receiver.assistants.streams import own_output  # noqa: PLC0415 - needs the extra
+        raise ConfigError(f"`receiver mcp` needs the extra `mcp`: {to_install('mcp')}")
+    from receiver.assistants.stdio import own_output  # noqa: PLC0415 - needs the extra
 
     with ExitStack() as stack:
         output = stack.enter_context(own_output())

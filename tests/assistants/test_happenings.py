@@ -38,6 +38,23 @@ async def test_events_are_found_by_what_they_have_in_common(asker: Assistant, db
             await asker.ask("list_events", **given)
 
 
+@pytest.mark.parametrize("title", ["//x", '"episode" 2', "\\", "x" * 500, "state:done"])
+async def test_a_filter_is_heeded_whatever_characters_it_has(asker: Assistant, db: Pool, title: str) -> None:
+    await store(db, "evt_", 3)
+    assert (await asker.ask("list_events", title=title))["events"] == []
+    await db.execute("update receiver.events set title = $1 where event_id = 'evt_2'", f"a {title} b")
+    found = await asker.ask("list_events", title=title, handler="crm", source="transcribe.so", since="1d")
+    assert [event["name"] for event in found["events"]] == ["transcribe.so/evt_2"]
+
+
+async def test_long_filters_do_not_push_out_one_another(asker: Assistant, db: Pool) -> None:
+    await store(db, "evt_", 1)
+    long = dict.fromkeys(("handler", "account", "id", "title"), "x" * 500)
+    assert (await asker.ask("list_events", **long, since="1d"))["events"] == []
+    with pytest.raises(Failed, match="since:soon is none"):
+        await asker.ask("list_events", **long, since="soon")
+
+
 async def test_the_life_of_an_event_is_told_in_words_and_bounded(asker: Assistant, db: Pool) -> None:
     await store(db, "evt_", 1, error=EVIL)
     await db.execute(ATTEMPTS, HOPS + 3, EVIL)

@@ -18,7 +18,30 @@ def test_what_was_said_is_one_line_of_what_a_person_sees(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "hidden", ["\u202e", "\u2066", "\u200b", "\u00ad", "\ufeff", "\U000e0041", "\U000e0100", "\ufe01", "\x00", "\ud800"]
+    "hidden",
+    [
+        "\u202e",
+        "\u2066",
+        "\u200b",
+        "\u00ad",
+        "\ufeff",
+        "\U000e0041",
+        "\U000e0100",
+        "\ufe01",
+        "\x00",
+        "\ud800",
+        "\ue000",
+        "\uf8ff",
+        "\u2800",
+        "\U0001d159",
+        "\U00016fe4",
+        "\U0001d173",
+        "\U0001bca0",
+        "\U0001ffff",
+        "\u200c",
+        "\u200d",
+        "\ufe0f",
+    ],
 )
 def test_a_character_that_hides_or_turns_text_is_shown_as_an_escape(hidden: str) -> None:
     found = spoken(f"a{hidden}b")
@@ -26,7 +49,19 @@ def test_a_character_that_hides_or_turns_text_is_shown_as_an_escape(hidden: str)
     assert found.startswith("a\\")
 
 
-@pytest.mark.parametrize("text", ["Größe", "利率", "👩\u200d🚀", "\u0645\u06cc\u200c\u062e", "❤\ufe0f", "\ufffd"])
+@pytest.mark.parametrize(
+    "text", ["\u0645\u200c\u200d\u062e", "👩\u200d\u200d🚀", "\u0645\u200c", "❤\ufe0f\ufe0f", "é \u200dé"]
+)
+def test_a_joiner_that_joins_nothing_is_shown_so_that_no_run_of_them_is_a_text(text: str) -> None:
+    assert any(f"\\u{code}" in spoken(text) for code in ("200c", "200d", "fe0f"))
+    assert spoken("hi" + "\u200c\u200d\u200d\u200c" * 100).isascii()
+
+
+@pytest.mark.parametrize("text", [
+    "Größe", "利率", "👩\u200d🚀", "\u0645\u06cc\u200c\u062e", "❤\ufe0f", "\ufffd", "❤\ufe0f\u200d🔥",
+    "🏴\u200d☠\ufe0f", "👩🏽\u200d💻", "1\ufe0f\u20e3", "\u0915\u094d\u200d\u0937", "\u0d28\u0d4d\u200d",
+    "\u0d28\u0d4d\u200d \u0d15", "\u0600", "\u2764",
+])  # fmt: skip
 def test_what_people_write_stays(text: str) -> None:
     assert spoken(text) == text
 

@@ -1,11 +1,19 @@
 """`assistants.letters`: dead jobs by cause; and replays, where they are allowed."""
 
+import asyncio
+
 import pytest
 
 from receiver import Context, Event, handler
 from receiver.database import Pool
 from tests.assistants.asking import Assistant, Failed, assistant
 from tests.inbox.dying import states, store
+from tests.processes import unreachable
+
+END_WHO_WAITS = """
+    select bool_or(pg_terminate_backend(pid)) from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'
+"""
 
 pytestmark = pytest.mark.usefixtures("own_environment")
 
@@ -52,10 +60,34 @@ async def test_a_replay_says_what_became_of_each_job(receiver_database: str, db:
 
 
 async def test_a_replay_ends_in_time(receiver_database: str, db: Pool) -> None:
+    """What is said of it depends on whether it was begun by then: see `test_state`."""
     await store(db, "evt_", 1)
-    async with assistant(receiver_database, {"crm": crm}, act_seconds=0.5) as asker:
-        async with db.acquire() as connection, connection.transaction():
-            await connection.execute("select from receiver.jobs for update")
-            with pytest.raises(Failed, match="the database did not answer this in time"):
-                await asker.ask("replay", event="evt_1")
-        assert (await asker.ask("replay", event="evt_1"))["pending"] == ["crm"]
+    async with (
+        assistant(receiver_database, {"crm": crm}, act_seconds=0.5) as asker,
+        db.acquire() as connection,
+        connection.transaction(),
+    ):
+        await connection.execute("select from receiver.jobs for update")
+        with pytest.raises(Failed, match=r"it may have happened: look with|the database did not answer this in time"):
+            await asker.ask("replay", event="evt_1")
+
+
+async def test_a_replay_that_the_database_breaks_off_may_have_happened(receiver_database: str, db: Pool) -> None:
+    await store(db, "evt_", 1)
+    async with (
+        assistant(receiver_database, {"crm": crm}) as asker,
+        db.acquire() as connection,
+        connection.transaction(),
+    ):
+        await connection.execute("select from receiver.jobs for update")
+        asked = asyncio.ensure_future(asker.ask("replay", event="evt_1"))
+        while not await db.fetchval(END_WHO_WAITS):
+            await asyncio.wait([asked], timeout=0.01)
+        with pytest.raises(Failed, match="the database broke it off; it may have happened: look with explain_event"):
+            await asked
+
+
+async def test_a_replay_that_was_not_begun_is_to_be_asked_for_again(receiver_database: str) -> None:
+    async with assistant(unreachable(receiver_database), {"crm": crm}) as asker:
+        with pytest.raises(Failed, match=r"; nothing is lost meanwhile; ask again in a minute$"):
+            await asker.ask("replay", event="evt_1")

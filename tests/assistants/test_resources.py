@@ -7,7 +7,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 
 from receiver.assistants import resources
-from receiver.assistants.asked import NOTICE
+from receiver.assistants.arguments import NOTICE
 from receiver.database import Pool
 from receiver.providers import archive
 from receiver.providers.archive import Subject

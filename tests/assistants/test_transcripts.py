@@ -61,6 +61,9 @@ async def test_a_transcript_is_read_part_by_part_to_its_end(asker: Assistant, db
     assert [line.split()[3] for line in text.splitlines()] == [str(n) for n in range(100)]
     at = await asker.ask("get_transcript", **SOURCE, at_seconds=62.5)
     assert at["text"].startswith("[0:01:02] Ana: turn 2 ")
+    with pytest.raises(Failed, match=r"^offset and at_seconds each say where to begin: give one of them$"):
+        await asker.ask("get_transcript", **SOURCE, offset=1, at_seconds=62.5)
+    assert await asker.ask("get_transcript", **SOURCE, offset=0, at_seconds=62.5) == at
     with pytest.raises(Failed, match="offset: the text has"):
         await asker.ask("get_transcript", **SOURCE, offset=10**6)
 
@@ -88,16 +91,30 @@ async def test_timestamps_are_bounded_and_those_left_out_are_named(asker: Assist
         await archive.keep(db, subject, f"timestamps/youtube/{style}", json.dumps(answer).encode())
     found = await asker.ask("get_timestamps", **SOURCE)
     assert [len(one["text"]) for one in found["timestamps"]] == [10_000] * 4
+    assert {(one["is_cut"], one["ok_to_paste"]) for one in found["timestamps"]} == {(True, False)}
     assert len(found["chapters"]) == 100
     assert len(found["chapters"][0]["summary"]) == 300
-    left, chapters_left = found["more"].split("; ask for one with format and style; ")
+    left, rest = found["more"].split("; ask for one with format and style; ")
     assert left.startswith("left out: youtube/")
-    assert chapters_left == "only the first 100 chapters"
+    cut = ", ".join(f"youtube/{one['style']}" for one in found["timestamps"])
+    assert rest == (
+        f"only the first 10,000 characters of {cut}: `receiver timestamps 7` prints them whole; "
+        "only the first 100 chapters"
+    )
     style = left.partition("youtube/")[2]
     only = await asker.ask("get_timestamps", **SOURCE, format="youtube", style=style)
     assert [one["style"] for one in only["timestamps"]] == [style]
     with pytest.raises(Failed, match="no such timestamps are kept; there are: youtube/"):
         await asker.ask("get_timestamps", **SOURCE, format="spotify")
+
+
+async def test_timestamps_that_are_whole_are_to_be_pasted(asker: Assistant, db: Pool) -> None:
+    subject = await keep(db, 7, "said")
+    answer = {"format": "youtube", "style": "plain", "text": "0:00 " + "x" * 9_995, "ok_to_paste": True}
+    await archive.keep(db, subject, "timestamps/youtube/plain", json.dumps(answer).encode())
+    found = await asker.ask("get_timestamps", **SOURCE)
+    (only,) = found["timestamps"]
+    assert (only["is_cut"], only["ok_to_paste"], found["more"]) == (False, True, None)
 
 
 async def test_an_answer_that_cannot_be_read_is_said_to_be_so(asker: Assistant, db: Pool) -> None:

@@ -35,6 +35,14 @@ def test_a_moment_is_in_the_line_that_begins_before_it() -> None:
     assert place([], 7) == 0
 
 
+def test_a_moment_is_before_no_line_that_begins_later_when_people_talk_at_once() -> None:
+    crossed = (Segment(0, 50, "one", "Ana"), Segment(60, 90, "two", "Ben"), Segment(20, 55, "three", "Ana"),
+               Segment(100, 101, "four", "Ben"), Segment(math.nan, 1, "five", "Ana"))  # fmt: skip
+    text, starts = written(Transcript(crossed))
+    for seconds, line in ((25, "[0:00:00] Ana: one"), (70, "[0:00:20] Ana: three"), (1e9, "[0:00:00] Ana: five")):
+        assert text[place(starts, seconds) :].startswith(line)
+
+
 def test_times_that_cannot_be_are_lines_too() -> None:
     text, _ = written(Transcript((Segment(math.nan, 1, "a"), Segment(-5, 1, "b\nc\u202e"), Segment(math.inf, 1, "d"))))
     assert text.splitlines() == ["[0:00:00] a", "[0:00:00] b c\\u202e", "[0:00:00] d"]

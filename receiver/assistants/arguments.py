@@ -97,4 +97,5 @@ def _why(kind: type[Arguments], error: Any) -> str:
     if error["type"] == "missing":
         return f"{name} is missing"
     said: str = error["msg"]
-    return f"{name}: {said.removeprefix('Value error, ').removeprefix('Input ')}"
+    said = said.removeprefix("Value error, ").removeprefix("Input ")
+    return f"{name}: {said}" if name else said

@@ -1,4 +1,4 @@
-"""`assistants.streams`: lines of any input, without waiting in the loop; and an output that nobody reads any more."""
+"""`assistants.stdio`: lines of any input, without waiting in the loop; and an output that nobody reads any more."""
 
 import asyncio
 import os
@@ -6,7 +6,7 @@ import tempfile
 
 import pytest
 
-from receiver.assistants.streams import TOO_LONG, Lines, Output
+from receiver.assistants.stdio import TOO_LONG, Lines, Output
 
 
 async def lines_of(data: bytes, longest: int = 10) -> list[str]:
