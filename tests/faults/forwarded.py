@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import count
 
 from receiver.failpoints import Failpoint
-from tests.handlers.ready.app import App, answering
 from tests.processes import Process, Processes, Web, completed, until
+from tests.servers import App, answering
 
 SECRET = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
 STEPS = (

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import count
 
 from receiver.failpoints import Failpoint
-from tests.handlers.ready.service import Service
 from tests.processes import Process, Processes, Web, completed, until
+from tests.servers import App, answering
 
 STEPS = (
     Failpoint.AFTER_CLAIM, Failpoint.IN_HANDLER, Failpoint.AFTER_HANDLER, Failpoint.BEFORE_SETTLED,
@@ -24,8 +24,8 @@ class Desk:
 
     processes: Processes
     web: Web
-    good: Service
-    bad: Service
+    good: App
+    bad: App
     numbers: "count[int]"
     kills: int = 0
 
@@ -39,12 +39,12 @@ class Desk:
     def dies_unanswered(self) -> None:
         """Let a worker die while the service has the messages and has not answered."""
         before = len(self.good.got)
-        self.good.answers = [0]
+        self.good.answers = [self.good.silent]
         ids = self._deliver()
         worker = self._work()
         until(lambda: len(self.good.got) - before >= EVENTS, "the service has them")
         worker.kill()
-        self.good.answers = [200]
+        self.good.answers = [answering(200)]
         self._heals(ids)
 
     def _deliver(self) -> list[str]:
@@ -62,17 +62,17 @@ class Desk:
         worker = self._work()
         until(lambda: self.processes.sql(LEFT)[0]["count"] == 0, "everybody is told")
         worker.kill()
-        told = [got["message"] for got in self.good.got]
+        told = [got.json["message"] for got in self.good.got]
         assert all(any(text.endswith(f", {one})") for text in told) for one in ids), (ids, told)
 
 
 @contextmanager
 def desk(processes: Processes) -> Iterator[Desk]:
     """Yield a desk on the processes' database."""
-    with Service().running() as good, Service().running() as bad:
-        bad.answers = [500]
+    with App().running() as good, App().running() as bad:
+        bad.answers = [answering(500)]
         processes.environment |= {
-            "RECEIVER_NOTIFY": f"{good.address} {bad.address}", "RECEIVER_NOTIFY_ON": "ready",
+            "RECEIVER_NOTIFY": f"{good.apprise} {bad.apprise}", "RECEIVER_NOTIFY_ON": "ready",
             "RECEIVER_LEASE_SECONDS": "1", "RECEIVER_HANDLERS": "receiver.bundled.ready.notify",
             "PYTHONWARNINGS": "error,ignore:'imghdr' is deprecated:DeprecationWarning",  # apprise imports it
         }  # fmt: skip

@@ -4,9 +4,9 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import asyncpg
@@ -49,6 +49,13 @@ def hang(processes: Processes, seconds: float) -> None:
 
 def stop(processes: Processes, seconds: float) -> None:
     """Kill the database, and keep its keeper from starting it again for so long."""
+    with away(processes):
+        last(processes, seconds)
+
+
+@contextmanager
+def away(processes: Processes) -> Iterator[None]:
+    """Kill the database, and keep its keeper from starting it again while the context is open."""
     data = processes.folder / ".receiver"
     watching = keepers(data)
     try:
@@ -57,7 +64,7 @@ def stop(processes: Processes, seconds: float) -> None:
         for pid in servers(data):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        last(processes, seconds)
+        yield
     finally:
         for pid in watching:
             os.kill(pid, signal.SIGCONT)

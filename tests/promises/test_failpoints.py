@@ -15,7 +15,7 @@ from tests.processes import REPOSITORY, Processes
 LONG_ONLY = (
     Failpoint.AFTER_VERIFY, Failpoint.AFTER_SPOOL_FSYNC, Failpoint.IN_HANDLER, Failpoint.BEFORE_SENT,
     Failpoint.AFTER_SENT, Failpoint.AFTER_ENDED, Failpoint.AFTER_COMPARED, Failpoint.BEFORE_PRUNED,
-    Failpoint.AFTER_NOTICED,
+    Failpoint.AFTER_NOTICED, Failpoint.BEFORE_STORED,
 )  # fmt: skip
 
 

@@ -175,6 +175,15 @@ def test_a_handler_that_kills_its_process_dies_alone(shared: Processes) -> None:
     assert set(effects(shared).values()) == {1}
 
 
+def test_a_worker_says_at_its_start_which_pattern_is_nearly_a_known_type(processes: Processes) -> None:
+    processes.write_handlers(mine=EFFECTS.replace('@handler("', '@handler("transcription.complete", "', 1))
+    processes.run("migrate")
+    worker = processes.start("work")
+    worker.until_logged("transcription.complete of ")
+    assert "matches no known type of event: is transcription.completed meant?" in worker.log
+    assert worker.end() == 0
+
+
 @linux
 def test_deliveries_to_a_hung_database_are_answered_and_all_goes_on_afterwards(processes: Processes) -> None:
     processes.write_handlers(effects=EFFECTS)

@@ -5,10 +5,8 @@ import dataclasses
 import importlib
 import json
 import pkgutil
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,6 +19,7 @@ from receiver.signature import fingerprint, sign
 from tests.commands import Commands
 from tests.processes import Processes, completed
 from tests.secrecy import PUBLIC, Secrecy
+from tests.servers import Quiet, quiet
 
 KEY = "tsk_live_k+y/of=the_<tests>"
 WEBHOOK = "whsec_'one\"\\two&three"
@@ -162,34 +161,18 @@ async def passing_on(event: Event, ctx: Context) -> None:
 def repeating() -> Iterator[str]:
     """Yield the address of a provider that repeats whatever it is asked, the key included, and keeps one secret."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
+            body = self.body().decode()
             heard = f"what is {self.headers['Authorization']} doing at {self.path} with {body}?"
             said: dict[str, object] = {"error": dict.fromkeys(("code", "message", "request_id", "doc_url"), heard)}
             status = REFUSED.get(self.path, 400)
             if (self.command, self.path) == ("POST", "/api/v1/webhooks"):
                 status, said = 201, {"id": "wh_1", "url": heard, "signing_secret": REGISTERED}
-            content = json.dumps(said).encode()
-            self.send_response(status)
-            self.send_header("X-Request-Id", heard.replace("\n", " "))
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            self.say(status, json.dumps(said).encode(), X_Request_Id=heard.replace("\n", " "))
 
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the base's names
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with quiet(Handler) as url:
+        yield url
 
 
 def secret_settings(database_url: str, api_url: str) -> dict[str, str]:
