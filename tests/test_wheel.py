@@ -8,11 +8,35 @@ import venv
 import zipfile
 from pathlib import Path
 
+from receiver import deploy
 from receiver.database import migrations
 from receiver.deploy import FILES
 from receiver.testing import Server
 from tests.cli.test_init import WRITTEN
 from tests.processes import REPOSITORY
+from tests.readme import block
+
+# In the place of `podman`, which is not everywhere: tests/peers/test_image.py builds the image with the real buildah.
+PODMAN = """#!/bin/sh
+echo "$@" >> asked
+"""
+
+
+def built(checkout: Path) -> Path:
+    """Build the wheel, and what lies beside it, with the README's lines; return it."""
+    (checkout / "bin").mkdir()
+    (checkout / "bin" / "podman").write_text(PODMAN)
+    (checkout / "bin" / "podman").chmod(0o755)
+    path = f"{checkout / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    subprocess.run(
+        ["bash", "-euc", block("pip wheel ")], cwd=checkout, env={**os.environ, "PATH": path}, check=True,
+        capture_output=True,
+    )  # fmt: skip
+    assert (checkout / "Containerfile").read_text() == deploy.text("container")
+    asked = "build --format docker -t receiver .\nrun --rm -it receiver up --sandbox\n"
+    assert (checkout / "asked").read_text() == asked
+    (wheel,) = checkout.glob("receiver-*.whl")
+    return wheel
 
 
 def test_a_wheel_installed_elsewhere_migrates_and_has_the_bundled_handlers(
@@ -24,9 +48,7 @@ def test_a_wheel_installed_elsewhere_migrates_and_has_the_bundled_handlers(
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, checkout / name)
     (checkout / "handlers" / "users.py").touch()
-    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(checkout)]
-    subprocess.run(build, check=True, capture_output=True)
-    wheel = next(folder.glob("receiver-*.whl"))
+    wheel = built(checkout)
     names = zipfile.ZipFile(wheel).namelist()
     assert "receiver/sql/migrations/0001_spine.sql" in names
     assert "receiver/py.typed" in names
@@ -90,7 +112,7 @@ receiver.cli.main()
     assert (alone.stdout.split()[0], alone.stdout.count("\n")) == ("mine", 1)
     assert all(" is left out: RECEIVER_" in line for line in alone.stderr.splitlines())  # the ready-made ones
     both = run("handlers", RECEIVER_HANDLERS="handlers,receiver.bundled")
-    names = [line.split()[0] for line in both.stdout.splitlines()]
+    names = [line.split()[0] for line in both.stdout.splitlines() if not line.startswith(" ")]
     assert names == ["artifacts", "failures", "mine", "pings", "timestamps", "transcripts"]
     assert both.stderr == alone.stderr
     receiver_server.drop("receiver_test_wheel")

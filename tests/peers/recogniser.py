@@ -7,12 +7,11 @@ import email
 import importlib
 import io
 import json
-import threading
 import wave
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
+
+from tests.servers import Quiet
 
 FRAMES_A_SECOND = 100
 PAUSE_SECONDS = 0.3
@@ -27,37 +26,19 @@ class Recogniser(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    @contextmanager
-    def running(self) -> Iterator["Recogniser"]:
-        thread = threading.Thread(target=self.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield self
-        finally:
-            self.shutdown()
-            thread.join()
-            self.server_close()
+        return f"http://127.0.0.1:{self.server_port}"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Quiet):
     server: Recogniser
 
-    def do_POST(self) -> None:
+    def answer(self) -> None:
         kind = f"Content-Type: {self.headers['content-type']}\r\n\r\n".encode()
-        form = email.message_from_bytes(kind + self.rfile.read(int(self.headers["content-length"])))
+        form = email.message_from_bytes(kind + self.body())
         (file,) = [part for part in form.walk() if part.get_filename()]
         self.server.asked += 1
-        raw = json.dumps(recognised(bytes(file.get_payload(decode=True)))).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(raw)))
-        self.end_headers()
-        self.wfile.write(raw)
-
-    def log_message(self, *_: object) -> None:
-        pass
+        found = recognised(bytes(file.get_payload(decode=True)))
+        self.say(200, json.dumps(found).encode(), Content_Type="application/json")
 
 
 def recognised(recording: bytes) -> dict[str, Any]:

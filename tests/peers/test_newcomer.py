@@ -1,9 +1,12 @@
 """A new user has an empty folder and the wheel: `init`, `up --sandbox` and the first handler's test go well.
 
+Another one has the checkout, and types the three lines of the README that make an environment there.
+
 pip gets the dependencies from the package index that it is configured for. `-s` shows how long each step took.
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import REPOSITORY, free_port, open_folder, until
+from tests.readme import block
 
 HANDLED = "first done"
 SECONDS = 600
@@ -73,13 +77,19 @@ class Newcomer:
                 running.wait()
 
 
+def copied(checkout: Path, *more: str) -> None:
+    """Copy the checkout, as far as it makes the wheel, and some folders more."""
+    for name in ("receiver", "handlers", "sql", *more):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(REPOSITORY / name, checkout / name, ignore=ignored, dirs_exist_ok=True)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, checkout / name)
+
+
 def wheel(home: Path) -> Path:
     """Return the wheel of this checkout."""
     checkout = home / "checkout"
-    for name in ("receiver", "handlers", "sql"):
-        shutil.copytree(REPOSITORY / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(REPOSITORY / name, checkout / name)
+    copied(checkout)
     build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(home), str(checkout)]
     subprocess.run(build, check=True, capture_output=True)
     return next(home.glob("receiver-*.whl"))
@@ -96,3 +106,19 @@ def test_from_an_empty_folder_to_a_handler_whose_test_is_green(home: Path) -> No
     assert "after pip install" not in said
     newcomer.sees(HANDLED, "receiver", "up", "--sandbox", "--sandbox-port", str(free_port()))
     assert "1 passed" in newcomer.types("pytest", "-q")
+
+
+def test_the_lines_that_make_an_environment_in_the_checkout(home: Path) -> None:
+    """The tests and measurements themselves take long: here one file is tried, and one short turn is measured."""
+    newcomer = Newcomer(home)
+    copied(newcomer.folder, "tests")
+    shutil.copy(REPOSITORY / "Procfile", newcomer.folder)
+    newcomer.environment["PYTEST_ADDOPTS"] = "-n0 tests/test_signature.py"
+    up = block("python3 -m venv .venv && .venv/bin/pip install -e '.[embedded]'").rstrip()
+    newcomer.sees("transcripts done", "bash", "-c", f"{up} --sandbox-port {free_port()}")
+    said = newcomer.types("bash", "-c", block("python3 -m venv .venv && .venv/bin/pip install -e '.[dev]'"))
+    assert re.search(r"^\d+ passed", said, re.MULTILINE)
+    for lines in (block("pip install -e '.[notify]'"), block("pip install -e '.[nats]'")):
+        newcomer.types("bash", "-c", lines.splitlines()[0])
+    measured = block(".venv/bin/pip install -e '.[dev,bench]'").rstrip()
+    newcomer.types("bash", "-c", f"{measured} --quick --only transcripts")

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.peers.prometheus import RULES, Programs, rendered
+from tests.readme import block
 
 OURS = {one["alert"]: one for one in yaml.safe_load(RULES.read_text())["groups"][0]["rules"]}
 TARGET = {"job": "receiver", "instance": "one"}
@@ -152,6 +153,12 @@ CASES = (
 
 def test_the_rules_are_well_formed(prometheus: Programs) -> None:
     assert f"{len(OURS)} rules found" in prometheus.check("check", "rules", str(RULES))
+
+
+def test_the_configuration_of_the_readme_is_well_formed(prometheus: Programs, tmp_path: Path) -> None:
+    (tmp_path / "prometheus.yml").write_text(block("rule_files:"))
+    (tmp_path / "receiver-rules.yml").write_text(RULES.read_text())
+    assert f"{len(OURS)} rules found" in prometheus.check("check", "config", str(tmp_path / "prometheus.yml"))
 
 
 def test_every_alert_is_seen_to_fire_and_not_to() -> None:

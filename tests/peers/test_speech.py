@@ -11,6 +11,7 @@ import pytest
 
 from tests.peers.recogniser import Recogniser
 from tests.processes import Processes, until
+from tests.servers import serving
 
 SECONDS = 9.963375
 SPOKEN = {"try", "again", "better"}  # “Ever tried. Ever failed. No matter. Try again. Fail again. Fail better.”
@@ -29,7 +30,7 @@ def voice() -> Path:
 
 
 def test_what_is_said_becomes_rows_with_words_and_their_times(processes: Processes, receiver_database: str) -> None:
-    with Recogniser().running() as server:
+    with serving(Recogniser()) as server:
         processes.environment |= {"DATABASE_URL": receiver_database, "OPENAI_API_URL": server.url}
         processes.start("work").until_logged("working with")
         command = ("transcribe", str(voice()), "--provider", "openai", "--wait")

@@ -1,6 +1,6 @@
 """npm packages for tests: clients, servers and a checker that strangers wrote.
 
-Use the fixture by importing it: `from tests.npm import npm_packages`.
+Use the fixture by importing it: `from tests.peers.npm import npm_packages`.
 """
 
 import shutil
