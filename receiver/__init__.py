@@ -43,13 +43,16 @@ if TYPE_CHECKING:
     from receiver.handling import Context, Handler, handler
     from receiver.handling.announcement import Announcement
     from receiver.inbox.artifacts import Artifact
+    from receiver.inbox.buckets import Bucket
     from receiver.inbox.retry import RetryPolicy
+    from receiver.logs.unanswered import why
+    from receiver.logs.unseen import is_unseen
     from receiver.providers import Recording, TranscribeSo
     from receiver.providers.destinations import keep_to
     from receiver.providers.transcribe_so import NotReady, Result, TimestampsAnswer, TranscriptionStatus, parse
-    from receiver.settings.said import setting
+    from receiver.settings.said import setting, targets
     from receiver.settings.streams import Stream
-    from receiver.settings.targets import Target, targets
+    from receiver.settings.targets import Target
     from receiver.signature import signed
     from receiver.transcripts import Chapter, QnA, Section, Segment, Timestamps, Transcript, Word
     from receiver.transcripts.documents import markdown, podcast_chapters
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Announcement",
     "Artifact",
+    "Bucket",
     "Chapter",
     "Context",
     "Event",
@@ -91,6 +95,7 @@ __all__ = [
     "Unauthenticated",
     "Word",
     "handler",
+    "is_unseen",
     "keep_to",
     "markdown",
     "parse",
@@ -101,6 +106,7 @@ __all__ = [
     "srt",
     "targets",
     "vtt",
+    "why",
 ]
 
 if not TYPE_CHECKING:
@@ -120,10 +126,13 @@ if not TYPE_CHECKING:
         "receiver.providers.transcribe_so": "NotReady Result TimestampsAnswer TranscriptionStatus parse",
         "receiver.providers.destinations": "keep_to",
         "receiver.settings.streams": "Stream",
-        "receiver.settings.targets": "Target targets",
+        "receiver.settings.targets": "Target",
         "receiver.signature": "signed",
-        "receiver.settings.said": "setting",
+        "receiver.settings.said": "setting targets",
+        "receiver.logs.unanswered": "why",
+        "receiver.logs.unseen": "is_unseen",
         "receiver.inbox.artifacts": "Artifact",
+        "receiver.inbox.buckets": "Bucket",
         "receiver.inbox.retry": "RetryPolicy",
         "receiver.transcripts.subtitles": "srt vtt",
         "receiver.transcripts": "Chapter QnA Section Segment Timestamps Transcript Word",

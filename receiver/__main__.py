@@ -13,6 +13,8 @@ from receiver.logs import streams
 def main() -> None:
     """Run the command line. Ctrl-C prints one line and exits with 130, even while modules are being imported."""
     streams.prepare()
+    # The command line of httpx, which nobody asks for, would import rich where that is installed: a tenth of our start.
+    sys.modules["httpx._main"] = None  # type: ignore[assignment]  # httpx goes on without it
     with streams.leaving_at_ctrl_c():
         from receiver.cli import main as commands  # noqa: PLC0415 - it takes a tenth of a second
     try:

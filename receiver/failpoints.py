@@ -39,6 +39,8 @@ class Failpoint(StrEnum):
     AFTER_SENT = "after-sent"
     AFTER_ANSWERED = "after-answered"
     AFTER_ENDED = "after-ended"
+    BEFORE_STORED = "before-stored"
+    AFTER_STORED = "after-stored"
     BEFORE_RECONCILED = "before-reconciled"
     AFTER_RECONCILED = "after-reconciled"
     AFTER_COMPARED = "after-compared"

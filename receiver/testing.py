@@ -38,10 +38,11 @@ from pydantic import SecretStr
 
 from receiver import database, providers, settings
 from receiver.database import Pool, migrations
-from receiver.database.data_folder import server_user
+from receiver.database.data_folder import DataFolder, server_user, version
 from receiver.database.embedded import attach, binaries, wait_until_stopped
 from receiver.events import AccountId, Event
 from receiver.handling import Context, Handler
+from receiver.handling.fetched import Fetched
 from receiver.inbox import deliveries, jobs, listing
 from receiver.inbox.deliveries import Delivery
 from receiver.inbox.jobs import Portion
@@ -58,6 +59,7 @@ ACCOUNT = AccountId(TranscribeSo.name, SANDBOX_URL, "default")
 SPEED = 600
 LEASE = timedelta(minutes=5)
 MEMORY_BYTES = 4 * 1024**3
+STRATEGIES = 15  # the version of PostgreSQL since which `createdb` has a choice
 
 
 class Scratch:
@@ -68,6 +70,7 @@ class Scratch:
         db: a pool of connections to it.
         sandbox: the simulated provider.
         provider: the client of the sandbox.
+        fetched: the files that handlers have fetched from a bucket. The fixture removes them.
     """
 
     def __init__(self, url: str, db: Pool, sandbox: Sandbox, provider: TranscribeSo, http: Clients) -> None:
@@ -76,6 +79,7 @@ class Scratch:
         self.sandbox = sandbox
         self.provider = provider
         self._http = http
+        self.fetched = Fetched()
         self._numbers = itertools.count(1)
 
     async def claim(
@@ -106,7 +110,7 @@ class Scratch:
         return event, Context(
             event=event, handler=handler.name, job=claim.job, attempt=claim.attempt,
             idempotency_key=claim.idempotency_key, db=self.db, account=ACCOUNT, client=self.provider,
-            http=self._http.another(), configured=settings.load(), log=log,
+            http=self._http.another(), configured=settings.load(), log=log, fetched=self.fetched,
         )  # fmt: skip
 
     async def state(self, event: Event) -> str:
@@ -116,10 +120,17 @@ class Scratch:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A PostgreSQL for one test run."""
+    """A PostgreSQL for one test run.
+
+    Attributes:
+        url: the URL of its first database.
+        binaries: the folder of its tools.
+        copying: options of `createdb` with which a template is copied with the least work.
+    """
 
     url: str
     binaries: Path
+    copying: tuple[str, ...] = ()
 
     def create(self, name: str, *options: str) -> str:
         """Make a database and return its URL."""
@@ -149,11 +160,16 @@ def memory() -> str | None:
 @pytest.fixture(scope="session")
 def receiver_server() -> Iterator[Server]:
     """Yield a PostgreSQL with a migrated template, stopped after the last test."""
-    folder = Path(tempfile.mkdtemp(prefix="receiver-tests-", dir=memory()))
+    in_memory = memory()
+    folder = Path(tempfile.mkdtemp(prefix="receiver-tests-", dir=in_memory))
     folder.chmod(0o755)  # under root the server runs as another user, who must be able to enter
     try:
         with attach(folder / "data", create=True) as url:
-            server = Server(url, binaries.find(folder / "data", server_user()))
+            user = server_user()
+            made_by = int(version(DataFolder(folder / "data", user)) or 0)
+            # On a disk each file's copy would be waited for.
+            copying = ("--strategy", "file_copy") if in_memory and made_by >= STRATEGIES else ()
+            server = Server(url, binaries.find(folder / "data", user), copying)
             _migrate(server.create(TEMPLATE))
             yield server
         wait_until_stopped(folder / "data")
@@ -168,7 +184,7 @@ _numbers = itertools.count(1)
 def receiver_database(receiver_server: Server) -> Iterator[str]:
     """Yield the URL of a fresh, migrated database, dropped after the test."""
     name = f"receiver_test_{next(_numbers)}"
-    yield receiver_server.create(name, "--template", TEMPLATE)
+    yield receiver_server.create(name, "--template", TEMPLATE, *receiver_server.copying)
     receiver_server.drop(name)
 
 
@@ -188,7 +204,10 @@ async def receiver_scratch(receiver_database: str) -> AsyncIterator[Scratch]:
         )
         provider = await stack.enter_async_context(client)
         http = await stack.enter_async_context(Clients(timeout=10))
-        yield Scratch(receiver_database, db, sandbox, provider, http)
+        scratch = Scratch(receiver_database, db, sandbox, provider, http)
+        scratch.fetched = Fetched(Path(stack.enter_context(tempfile.TemporaryDirectory())))
+        stack.callback(scratch.fetched.remove)
+        yield scratch
 
 
 def _migrate(url: str) -> None:

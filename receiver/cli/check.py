@@ -28,5 +28,5 @@ def check(ctx: click.Context, *, as_json: bool) -> None:
     else:
         width = max(NAME_WIDTH, *(len(finding.name) for finding in findings))
         for finding in findings:
-            click.echo(f"{'ok' if finding.holds else '!!'}  {finding.name:<{width}} {printable(finding.said)}")
+            click.echo(f"{finding.sign}  {finding.name:<{width}} {printable(finding.said)}")
     ctx.exit(0 if hold(findings) else 1)

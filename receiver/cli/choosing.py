@@ -42,7 +42,7 @@ def job_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def known_handlers(configured: Settings) -> list[str]:
     """Return the names of the handlers that jobs can be of: those that can be loaded, and our own."""
-    return discovery.with_own(discovery.load(configured))
+    return discovery.with_own(discovery.load(configured, quiet=True))
 
 
 async def say_unknown_handler(db: Database, name: str | None, known: Collection[str]) -> None:

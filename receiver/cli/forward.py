@@ -7,11 +7,11 @@ from receiver.cli.options import as_json, examples
 from receiver.cli.printing import print_json, say_done
 from receiver.cli.process import configure
 from receiver.handling import ending
-from receiver.handling.ending import HANDLER, Ended, Resumed
+from receiver.handling.ending import Ended, Resumed
 from receiver.inbox.jobs import counted
 from receiver.logs import clock, printable
 from receiver.settings import Settings
-from receiver.settings.targets import Target
+from receiver.settings.targets import HANDLER, Target
 
 
 @click.command(epilog=examples("receiver forward", "receiver forward --json", "receiver forward --resume big-show"))

@@ -189,7 +189,8 @@ def _say_what_it_is(found: Stored) -> None:
         click.echo(
             f"  came late: its jobs are those of @{found.same_as}, which was made before because no webhook had come"
         )
-    click.echo(f"  of {found.source}, account {found.account}, at {found.api_url}; {_ORIGINS[found.origin]}")
+    how = _ORIGINS.get(found.origin, found.origin)  # a later version can know more of them
+    click.echo(f"  of {found.source}, account {found.account}, at {found.api_url}; {how}")
 
 
 def _say_delivered(whole: Whole) -> None:

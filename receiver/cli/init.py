@@ -53,7 +53,7 @@ DATABASE = _Asked("DATABASE_URL", "PostgreSQL, postgresql://...", "the embedded 
 @click.command(
     epilog=examples(
         "receiver init",
-        "receiver init --key tsk_live_… --public-url https://hooks.example.com",
+        "receiver init --public-url https://hooks.example.com",
         "receiver init --database-url postgresql://user@db.example.com/receiver",
     )
 )
@@ -65,6 +65,9 @@ def init(key: str | None, public_url: str | None, database_url: str | None) -> N
 
     At a terminal the key, the address and the database are asked for, if they are neither given nor set already. Run it
     as often as you like: what is there stays as it is.
+
+    While it runs, every user of this machine can read its command line. So leave a key, and a URL with a password, to
+    the questions; or set the variable in the environment, from which every command takes it.
     """
     mask = os.umask(0o077)  # the handlers are nobody's secret; `configure` sets this mask, too
     configured = configure()

@@ -59,15 +59,17 @@ def configure(unknown: Sequence[str] | None = None, *, for_long: bool = False) -
     return configured if context is None else configured.choosing(context.meta.get(ACCOUNT, DEFAULT_ACCOUNT))
 
 
-def load_handlers(configured: Settings) -> "Mapping[str, Handler]":
+def load_handlers(configured: Settings, *, quiet: bool) -> "Mapping[str, Handler]":
     """Load the handlers, and then begin to send traces, if that is wanted: what a handler's module has set up is kept.
+
+    If `quiet`, do not say that these are the bundled ones.
 
     Raises:
         HandlerLoadError: a handler could never run.
     """
     from receiver.handling import discovery  # noqa: PLC0415 - most commands need no handlers
 
-    handlers = discovery.load(configured)
+    handlers = discovery.load(configured, quiet=quiet)
     exporting.begin()
     return handlers
 

@@ -34,7 +34,9 @@ ONLY_HERE = "the transcripts of other providers than transcribe.so cannot be fet
     "--older-than", type=Duration(), required=True, metavar="DURATION", help="What is older: 90d or 12w, for example."
 )
 @click.option("--archive", is_flag=True, help="Also the providers' answers: transcripts and timestamps as they came.")
-@click.option("--artifacts", is_flag=True, help="Also the files of submissions, those on this machine.")
+@click.option(
+    "--artifacts", is_flag=True, help="Also the files of submissions, those on this machine or in the bucket."
+)
 @yes_option
 @as_json
 def prune(older_than: timedelta, *, archive: bool, artifacts: bool, yes: bool, as_json: bool) -> None:
@@ -71,8 +73,8 @@ def prune(older_than: timedelta, *, archive: bool, artifacts: bool, yes: bool, a
     if is_unread:
         click.echo("left what the ledger of costs has not read yet: start `receiver work`, and prune again", err=True)
     if number := run.gone.files_elsewhere:
-        left = f"{many(number, 'file')} that {'is' if number == 1 else 'are'} not in {shelf.place}"
-        click.echo(f"left {left} or cannot be deleted: prune on the machine that has them", err=True)
+        left = f"{many(number, 'file')} that {'is' if number == 1 else 'are'} not in {shelf.bucket or shelf.place}"
+        click.echo(f"left {left} or cannot be deleted: prune where they are", err=True)
 
 
 class _Progress:

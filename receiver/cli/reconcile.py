@@ -49,7 +49,7 @@ def reconcile(since: timedelta | None, only: str | None, *, yes: bool, as_json: 
     left alone without --since.
     """
     configured = configure()
-    handlers = discovery.load(configured)
+    handlers = discovery.load(configured, quiet=True)
     interested = partial(discovery.interested, handlers.values())
 
     with database_if_there(configured) as url:

@@ -64,7 +64,7 @@ def replay(
 
 def _replay_event(event: str, only: str | None, *, as_json: bool) -> None:
     configured = configure()
-    known = discovery.load(configured)
+    known = discovery.load(configured, quiet=True)
     chosen = replaying.chosen(known, only)
     done = with_database(configured, lambda db: replaying.replay(db, event, chosen, known=known))
     if as_json:

@@ -38,15 +38,18 @@ def search(
     """
     wanted = Among(title=title, source=source, since=since)
     hits, waiting = with_database(
-        configure(), lambda db: searching.all_hits(db, " ".join(words), wanted, limit or None)
+        configure(), lambda db: searching.all_hits(db, " ".join(words), wanted, limit + 1 if limit else None)
     )
+    shown = hits[:limit] if limit else hits
     if as_json:
-        print_json([hit.to_json() for hit in hits])
+        print_json([hit.to_json() for hit in shown])
     else:
-        for hit in hits:
+        for hit in shown:
             click.echo(_line(hit))
         if not hits:
             click.echo("nothing found", err=True)
+    if len(shown) < len(hits):
+        click.echo(f"there are more than {limit}: see --limit", err=True)
     if sentence := searching.not_indexed(waiting):
         click.echo(sentence, err=True)
 

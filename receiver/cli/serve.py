@@ -63,7 +63,7 @@ def most_connections(configured: Settings) -> int:
 
 async def _serve(configured: Settings, listener: socket.socket, bounds: Bounds, url: str, *, has_line: bool) -> None:
     """Answer requests until a signal says to stop, or until the line to `up` closes, if there is one."""
-    handlers = load_handlers(configured)
+    handlers = load_handlers(configured, quiet=has_line)
     has_database = await start.check(url)
     connections = Connections(url, statement_seconds=SERVICE.statement)
     if configured.spool_dir is None:

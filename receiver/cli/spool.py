@@ -26,7 +26,7 @@ def spool(*, takes_over: bool, as_json: bool) -> None:
     configured = configure()
     taken = 0
     if takes_over:
-        handlers = discovery.load(configured)
+        handlers = discovery.load(configured, quiet=True)
         with open_database(configured, create=False) as url:
             taken = run(takeover.take_over(url, configured, handlers))
     waiting = takeover.waiting(configured)

@@ -18,7 +18,7 @@ from receiver.health import Finding, survey
 from receiver.health.counts import DELIVERIES, REFUSALS, by_label
 from receiver.health.failures import UNTIL_OFF
 from receiver.health.figures import AccountFeed, Figures
-from receiver.health.status import DEAD, Status, look
+from receiver.health.status import DEAD, SECONDS, Status, look
 from receiver.health.telling import budgets_used
 from receiver.inbox.jobs import counted as counted_up
 from receiver.logs import clock, printable
@@ -26,6 +26,7 @@ from receiver.submissions.costs import amount
 
 EVERY_SECONDS = 2.0
 PATIENCE_SECONDS = 2.0
+ONCE_SECONDS = 20.0  # nobody looks again by itself
 CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 WIDTH = 11
 MB = 1_000_000
@@ -44,11 +45,11 @@ def status(*, watch: bool, as_json: bool) -> None:
     if watch and (as_json or not sys.stdout.isatty()):
         raise click.UsageError("--watch needs a terminal, and no --json")
     configured = configure()
-    with survey.subjects(configured, quiet=True, patience=PATIENCE_SECONDS) as subjects:
+    with survey.subjects(configured, patience=PATIENCE_SECONDS) as subjects:
 
         async def show() -> None:
             while True:
-                seen = await look(configured, subjects)
+                seen = await look(configured, subjects, seconds=SECONDS if watch else ONCE_SECONDS)
                 if as_json:
                     print_json(seen.to_json())
                 else:
@@ -118,10 +119,10 @@ def _findings(findings: Iterable[Finding]) -> Iterator[str]:
     """Yield what does not hold, then what is only advice."""
     wrong = [finding for finding in findings if not finding.holds]
     for finding in wrong:
-        yield click.style("!!  ", fg="red", bold=True) + printable(f"{finding.name}: {finding.said}")
+        yield click.style(f"{finding.sign}  ", fg="red", bold=True) + printable(f"{finding.name}: {finding.said}")
     for finding in findings:
         if finding.holds and finding.todo:
-            yield click.style("..  ", fg="yellow") + printable(f"{finding.name}: {finding.said}")
+            yield click.style(f"{finding.sign}  ", fg="yellow") + printable(f"{finding.name}: {finding.said}")
     if not wrong:
         yield click.style("ok  ", fg="green") + "everything that was checked holds"
 
@@ -186,6 +187,8 @@ def _money(found: Figures) -> Iterator[str]:
     for account, units in sorted(found.charges.items()):
         for unit, charged in units.items():
             yield f"{account.source} {account.account}: {f'{amount(charged)} {unit}'.rstrip()} charged so far"
+    for account, number in sorted(found.untold_charges.items()):
+        yield f"{account.source} {account.account}: charges whose amount is not told: {number:,}"
 
 
 def _processes(found: Figures) -> Iterator[str]:

@@ -1,16 +1,17 @@
 """`submissions`, `resolve` and `artifacts`: what has become of what the providers were asked for."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from receiver.cli import filters
+from receiver.cli import filters, terminal
 from receiver.cli.opening import with_database
 from receiver.cli.options import as_json, examples, limit_option, stripped
 from receiver.cli.printing import print_json, say_done
-from receiver.cli.process import configure
+from receiver.cli.process import configure, run
 from receiver.database import Pool
 from receiver.errors import ImpossibleError, ProviderError
 from receiver.inbox.artifacts import Artifact
@@ -22,7 +23,7 @@ from receiver.submissions.finding import Evidence
 from receiver.submissions.moves import State
 from receiver.submissions.records import Submission
 from receiver.submissions.resolving import Action
-from receiver.submissions.shelf import copies
+from receiver.submissions.shelf import copy
 
 
 @click.command(
@@ -133,7 +134,7 @@ async def _evidence(configured: Settings, db: Pool, found: Submission) -> Eviden
 def artifacts(submission: str, to: Path | None, *, as_json: bool) -> None:
     """List the files that a SUBMISSION has brought: stems, enhanced audio, subtitles.
 
-    They lie on the machine whose worker fetched them.
+    They lie on the machine whose worker fetched them, or in the bucket that RECEIVER_ARTIFACTS_DIR names.
     """
 
     async def work(db: Pool) -> list[Artifact]:
@@ -141,7 +142,7 @@ def artifacts(submission: str, to: Path | None, *, as_json: bool) -> None:
         return await artifacts_of(db, submission)
 
     found = with_database(configure(), work)
-    copied = [] if to is None else copies(found, to)
+    copied = [] if to is None else run(_copied(found, to))
     if as_json:
         print_json([one.to_json() for one in found])
         return
@@ -151,6 +152,16 @@ def artifacts(submission: str, to: Path | None, *, as_json: bool) -> None:
         click.echo(f"copied to {printable(str(path))}", err=True)
     if not found:
         click.echo("no files: it has brought none, or `receiver prune --artifacts` has deleted them", err=True)
+
+
+async def _copied(found: Sequence[Artifact], folder: Path) -> list[Path]:
+    """Copy files, and say meanwhile which one is copied."""
+    made = []
+    with terminal.line() as show:
+        for artifact in found:
+            show(printable(artifact.name))
+            made.append(await copy(artifact, folder))
+    return made
 
 
 def _line(one: Submission) -> str:

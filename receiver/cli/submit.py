@@ -1,7 +1,7 @@
 """`submit`: hand recordings to the workers, which ask a provider."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -96,7 +96,8 @@ def submit(
         async with open_pool(url) as db, open_client(source, pays, url) as client:
             made = await texts.subtitled(db, url, configured, given, folder)
             asked = recordings | {one: ask(file) for one, file in made.items()}
-            found = [await hand_over(client, db, asked[one], shelf) for one in given]
+            places = _places(len(given))
+            found = [await hand_over(client, db, asked[one], shelf, place=next(places)) for one in given]
             await _say_missing_worker(db, configured.chosen.api_url)
             return [await _ended(client, db, one) if wait else (one, "") for one in found]
 
@@ -119,18 +120,28 @@ def _handed_in(typed: Sequence[str], source: type[Source], operation: str, terms
     return given
 
 
-async def hand_over(client: Source, db: Pool, asked: Asked, shelf: Shelf) -> Submission:
-    """Hand a submission to the workers, and tell a person its price and whether it was there before."""
+def _places(number: int) -> Iterator[str]:
+    """Yield what is shown before each of so many recordings. A single one needs nothing."""
+    return (f"{place} of {number}: " if number > 1 else "" for place in range(1, number + 1))
+
+
+async def hand_over(client: Source, db: Pool, asked: Asked, shelf: Shelf, *, place: str = "") -> Submission:
+    """Hand a submission to the workers, and tell a person its price and whether it was there before.
+
+    `place` says which of several it is.
+    """
     estimate = asked.estimate
     if estimate is not None:
         click.echo(f"{printable(asked.recording)}: about {estimate:g} {asked.source.unit}", err=True)
-    with terminal.bar(f"uploading {asked.recording}") as sending:
+    label = f"{place}{asked.recording}"
+    with terminal.bar(f"uploading {label}", first=f"submitting {label}") as sending:
         found, is_new = await ordering.submit(client, db, asked, shelf, sending=sending)
     if not is_new and found.state is not State.INTENDED:
-        when, recording = clock(found.created_at), printable(found.recording)
+        when, given = clock(found.created_at), asked.recording
+        given += "" if given == found.recording else f" has the content of {found.recording}"
         other = "--again" if asked.terms.idempotency_key is None else "another --idempotency-key"
-        said = f"{recording}: {found.id} was submitted at {when} and is {found.state}; {other} pays for a new one"
-        click.echo(said, err=True)
+        said = f"{given}: {found.id} was submitted at {when} and is {found.state}; {other} pays for a new one"
+        click.echo(printable(said), err=True)
     if asked.terms.callback_at is not None and found.callback_url is None:
         click.echo(f"{found.id} was handed over before, without a callback: it gets none", err=True)
     return found

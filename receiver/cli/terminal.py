@@ -51,9 +51,13 @@ def line() -> Iterator[Show]:
 
 
 @contextmanager
-def bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function that shows how much of a file is sent, and clears the line when all of it is sent."""
+def bar(label: str, *, first: str | None = None) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that shows how much of a file is sent, and clears the line when all of it is sent.
+
+    Until then the line says `first`: what comes before can wait for the provider's rate.
+    """
     with line() as show:
+        show(first)
 
         def show_sent(sent: int, size: int) -> None:
             show(f"{label}  {f'{100 * sent // size}% of {size / 1_000_000:.1f} MB' if sent else '0%'}")

@@ -21,7 +21,7 @@ from receiver.database import Connections
 from receiver.errors import ImpossibleError
 from receiver.events import COSTS_NOTICE, DEAD_NOTICE, AccountId
 from receiver.handling import Handler, discovery
-from receiver.health import resources, watchdog
+from receiver.health import advice, resources, watchdog
 from receiver.health.counts import CALL_SECONDS, CALLS, WAIT_SECONDS, Counts
 from receiver.health.organs import Organs
 from receiver.health.presence import Presence
@@ -34,7 +34,7 @@ from receiver.providers.asked import Call
 from receiver.providers.opening import CONNECTIONS, open_providers
 from receiver.settings import Settings, environment, ready_notify
 from receiver.settings.environment import Start
-from receiver.submissions import balances, working
+from receiver.submissions import announcing, balances, working
 from receiver.submissions.announcing import Interested
 from receiver.submissions.ledger import Ledger
 from receiver.submissions.leftovers import Leftovers
@@ -83,7 +83,7 @@ async def _work(configured: Settings, url: str, *, lapsed: bool, has_line: bool)
     """Run handlers until a signal says to stop, the worker gives up, or the line to `up` closes, if there is one."""
     killed.offer("self", killed.WORKER)  # not earlier: an embedded server that we start would inherit the score
     start = environment.remember()
-    handlers = load_handlers(configured)
+    handlers = load_handlers(configured, quiet=has_line or lapsed)
     await check(url)
     stop, relieved = stop_event(with_stdin=has_line), event_at(signal.SIGUSR1)
     hurry = hurry_event(stop)
@@ -159,6 +159,8 @@ def _crew(
     lanes, calls = configured.lanes, configured.calls
     listed, name = discovery.listed(handlers.values()), attempts.this_process()  # `show` prints this name
     log.info("working with %d lanes for %s, as %s", lanes, listed, name)
+    for one, pattern, similar in advice.misspelt(handlers.values(), announcing.known_types()):
+        log.warning("%s of %s matches no known type of event: is %s meant?", pattern, one.name, similar)
     call_lanes = len(configured.accounts) * calls
     return Crew(
         worker(handlers=handlers, lanes=lanes),

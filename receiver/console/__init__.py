@@ -14,6 +14,7 @@ app          finds out who asks, and who may      latest      keeps a look at ev
 forms        what a form sends, bounded           rendering   templates, and text from outside made harmless
 uploads      files, on their way to the disk      charts      numbers as bars
 assets/      style, scripts, htmx                 errors      pages about what went wrong
+objects      a file that lies in a bucket
 
 The rules here are about who may enter. Every other one is in a lower room, where commands can use it.
 A slow page never shares a process with deliveries. `state` says what is bounded: each statement of `Console.read` has a

@@ -12,6 +12,7 @@ from receiver.console.state import Console, NotBegunError
 from receiver.database import TROUBLE, outages
 from receiver.errors import ReceiverError, StoreBusyError, StoreRefusedError, StoreUnavailableError
 from receiver.health.telling import Told, budgets_used, spool_of
+from receiver.inbox.buckets import BucketError
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +36,14 @@ async def page(request: Request, console: Console, error: Exception) -> Response
         return render(request, "error.html", status=503, title="That was not begun", said=str(error))
     found = outages.of_work(error) if isinstance(error, TROUBLE) else error
     if isinstance(found, StoreBusyError | StoreRefusedError):
-        return render(request, "error.html", status=503, title="That took too long", said=SLOW)
+        # What an open page asks for by itself it asks for again. What a person asks for can cost much: not that.
+        is_live = request.method == "GET" and "hx-request" in request.headers
+        return render(request, "error.html", status=503, title="That took too long", said=SLOW, live=is_live)
     if isinstance(found, StoreUnavailableError):
         return await _away(request, console, str(found), role)
     if isinstance(found, ReceiverError) and role is not None:
-        return render(request, "error.html", status=409, title="That cannot be done", said=str(found))
+        status, title = (503, "Not now") if isinstance(found, BucketError) else (409, "That cannot be done")
+        return render(request, "error.html", status=status, title=title, said=str(found))
     log.error("a bug in receiver: %s of the console failed", request.url.path, exc_info=error)
     return render(request, "error.html", status=500, title="That did not work", said=f"{BUG}.")
 

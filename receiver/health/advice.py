@@ -69,11 +69,25 @@ def environment(mistakes: Sequence[str]) -> list[Finding]:
     return [Finding("environment", holds=True, seen=f"{mistake}; {lost}") for mistake in mistakes]
 
 
-def arrivals(types: Sequence[TypeCount], handlers: Collection[Handler], source: str) -> list[Finding]:
+def misspelt(handlers: Collection[Handler], known: Collection[str]) -> list[tuple[Handler, str, str]]:
+    """Return which patterns match no known type but look like one, with that one. Sources can have other types too."""
+    return [
+        (handler, pattern, similar)
+        for handler in handlers
+        for pattern in handler.patterns
+        if pattern != "*" and not any(matches(pattern, name) for name in known)
+        for similar in [next((name for name in known if _alike(*_comparable(pattern, name))), None)]
+        if similar is not None
+    ]
+
+
+def arrivals(
+    types: Sequence[TypeCount], handlers: Collection[Handler], source: str, *, known: Collection[str] = ()
+) -> list[Finding]:
     """Report as advice which of a source's events no handler wanted, which patterns match nothing, what is quarantined.
 
-    A pattern without events is mentioned only if a similar type came. What we write about submissions and about the
-    service itself is no delivery: our own worker wants it, or it tells a person.
+    A pattern without events is mentioned only if a similar type came, or is among the `known` ones. What we write
+    about submissions and about the service itself is no delivery: our own worker wants it, or it tells a person.
     """
     arrived = {
         count.type: count.unwanted for count in types
@@ -82,14 +96,20 @@ def arrivals(types: Sequence[TypeCount], handlers: Collection[Handler], source: 
     unread = sum(count.events for count in types if count.type is None)
     unwanted = [f"{name}: {count}" for name, count in arrived.items() if count]
     wanted = {name for name in arrived if any(handler.wants(name, source) for handler in handlers)}
-    unmatched = [
-        f"{pattern} of {handler.name}, but {similar}"
+    meant = {
+        f"{pattern} of {handler.name}": f"there is {similar}"
+        for handler, pattern, similar in misspelt(handlers, known)
+        if not any(matches(pattern, name) for name in arrived)
+    }
+    meant |= {
+        f"{pattern} of {handler.name}": similar
         for handler in handlers
         if handler.listens_to(source)
         for pattern in handler.patterns
         for similar in [_similar_type(pattern, arrived, wanted)]
         if similar is not None
-    ]
+    }
+    unmatched = [f"{what}, but {similar}" for what, similar in meant.items()]
     return [
         _advice("no handler", "events of the last 30 days that no handler wanted", unwanted,
                 "write a handler, or ignore them; `receiver replay` gives them to a new handler"),
@@ -117,6 +137,11 @@ def _similar_type(pattern: str, arrived: Collection[str], wanted: Collection[str
         ):
             return name
     return None
+
+
+def _comparable(pattern: str, name: str) -> tuple[str, str]:
+    """Return what of a pattern and a type is compared: of a family its name alone."""
+    return (pattern[:-2], name.rpartition(".")[0]) if pattern.endswith(".*") else (pattern, name)
 
 
 def _alike(first: str, second: str) -> bool:

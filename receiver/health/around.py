@@ -7,6 +7,7 @@ import httpx
 from receiver.errors import InvalidRequest, ProviderError, StoreUnavailableError
 from receiver.health import asking
 from receiver.health.finding import Finding
+from receiver.logs.unanswered import why
 from receiver.providers import TranscribeSo, egress
 from receiver.settings import Settings, addresses
 from receiver.webhooks import registration
@@ -23,7 +24,7 @@ async def reachable(configured: Settings, secrets: Sequence[bytes]) -> list[Find
     except egress.SettingError as exc:
         return [Finding("reachable", holds=False, seen=str(exc))]
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
-        seen = f"{configured.public_url} does not answer ({egress.why(exc)})"
+        seen = f"{configured.public_url} does not answer ({why(exc)})"
         return [Finding("reachable", holds=False, seen=seen, todo="run `receiver up`, and check the tunnel")]
     findings = answer.findings
     if findings is None:

@@ -11,6 +11,7 @@ from receiver import signature
 from receiver.health import telling
 from receiver.health.finding import Finding, read_findings
 from receiver.health.telling import Told
+from receiver.logs.unanswered import why
 from receiver.providers import egress
 from receiver.settings import Settings, addresses
 from receiver.webhooks.remembered import at_hand
@@ -30,7 +31,7 @@ async def ask_here(configured: Settings, *, seconds: float) -> Answer | str:
     try:
         return await ask(here, await asyncio.to_thread(at_hand, configured), seconds=seconds)
     except (httpx.HTTPError, httpx.InvalidURL, egress.SettingError) as exc:
-        return f"no web process answers at {here} ({egress.why(exc)})"
+        return f"no web process answers at {here} ({why(exc)})"
 
 
 async def ask(base: str, secrets: Sequence[bytes], *, seconds: float) -> Answer:

@@ -19,6 +19,7 @@ ATTEMPT_SECONDS = "attempt_seconds"  # handler
 CALLS = "provider_calls"  # source, account, endpoint, status
 CALL_SECONDS = "provider_call_seconds"  # source
 CHARGES = "charges"  # source, API URL, account, unit; added up by the ledger
+UNTOLD = "charges_untold"  # source, API URL, account: how many charges have no amount
 WAIT_SECONDS = "budget_wait_seconds"  # source, account
 
 SUM = "_sum"

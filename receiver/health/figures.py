@@ -12,7 +12,7 @@ from typing import NamedTuple
 from receiver.database import Database, query
 from receiver.events import AccountId, columns
 from receiver.health import telling
-from receiver.health.counts import CHARGES, Series
+from receiver.health.counts import CHARGES, UNTOLD, Series
 from receiver.health.snapshots import Holder, holders
 from receiver.health.telling import SPOOL_BYTES, Process
 from receiver.inbox.jobs import COUNTED, SUBMISSIONS
@@ -112,12 +112,20 @@ class Figures:
 
     @property
     def charges(self) -> dict[AccountId, dict[str, float]]:
-        """What each configured account was charged in all, by unit."""
+        """What each configured account was charged in all, by unit, as far as an amount is told."""
         found: dict[AccountId, dict[str, float]] = {}
         for series, amount in self.totals.items():
             if series.name == CHARGES and AccountId(*series.labels[:3]) in self.accounts:
-                found.setdefault(AccountId(*series.labels[:3]), {})[series.labels[3]] = amount
+                unit = series.labels[3]
+                if unit or amount:  # versions before 0.12 wrote 0 for what nobody told
+                    found.setdefault(AccountId(*series.labels[:3]), {})[unit] = amount
         return found
+
+    @property
+    def untold_charges(self) -> dict[AccountId, int]:
+        """How many charges have no amount, of each configured account that has such."""
+        numbers = {AccountId(*series.labels): int(n) for series, n in self.totals.items() if series.name == UNTOLD}
+        return {account: number for account, number in numbers.items() if number and account in self.accounts}
 
     @property
     def running(self) -> list[Process]:

@@ -31,6 +31,13 @@ class Finding:
         """What was seen and what to do, in one sentence."""
         return f"{self.seen}: {self.todo}" if self.todo else self.seen
 
+    @property
+    def sign(self) -> str:
+        """What stands before it in a list: `!!` for what is wrong, `..` for advice, `ok`."""
+        if not self.holds:
+            return "!!"
+        return ".." if self.todo else "ok"
+
     def of(self, mark: str) -> "Finding":
         """Return this finding about an account, whose `mark` follows its name. The default one has none."""
         return replace(self, name=f"{self.name}{mark}")

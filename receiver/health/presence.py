@@ -6,7 +6,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -19,11 +19,9 @@ from receiver.health.counts import Counts
 from receiver.health.organs import Organs
 from receiver.health.telling import UNSEEN, Teller, Told
 from receiver.inbox.attempts import this_host
-from receiver.logs.seldom import Heard, Seldom
+from receiver.logs.seldom import Seldom
 
 log = logging.getLogger(__name__)
-
-BETWEEN_LINES_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ class Presence:
         self._connections = connections
         self._trouble = trouble
         self._teller = Teller(counts or Counts())
-        self._refused = Seldom(_say, seconds=BETWEEN_LINES_SECONDS)
+        self._refused = Seldom.warning(log, "what this process knows is not written down")
         self._told = told
         self._deadlines = deadlines or Deadlines()
         self._began = time.monotonic()
@@ -151,11 +149,6 @@ class Presence:
 
     async def _leave(self, connection: Connection) -> None:
         await connection.execute(query("health/leave_process"), self._id)
-
-
-def _say(heard: Sequence[Heard]) -> None:
-    for kind in heard:
-        log.warning("what this process knows is not written down: %s", kind.what)
 
 
 async def missing_worker(

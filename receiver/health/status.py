@@ -20,7 +20,8 @@ from receiver.inbox.replays import Replay
 from receiver.settings import Settings
 
 SECONDS = 5.0
-FIGURES_SECONDS = 4.0
+OF_FIGURES = 0.8  # of these
+LATE = "cannot be read in time: the database answers, but late"
 CAUSES = 10
 NEEDED = {"database", "schema", "secret", "feed"}  # findings without which deliveries are not taken, or do not come
 DEAD = 1000  # the newest dead jobs that are grouped; `receiver dead` groups all
@@ -99,35 +100,46 @@ class Status:
         }  # fmt: skip
 
 
-async def look(configured: Settings, subjects: Subjects) -> Status:
-    """Return the state as the database tells it, or a web process while the database is away."""
+async def look(configured: Settings, subjects: Subjects, *, seconds: float = SECONDS) -> Status:
+    """Return the state as the database tells it within some seconds, or a web process while the database is away."""
     try:
         if isinstance(subjects.place, StartupError):
             raise subjects.place
-        async with asyncio.timeout(SECONDS):
-            return await _by_database(configured, subjects, subjects.place)
+        return await _by_database(configured, subjects, subjects.place, seconds)
     except (StartupError, StoreUnavailableError, *TROUBLE) as exc:
         return await _by_process(configured, Finding("database", holds=False, seen=_why(exc)))
 
 
-async def _by_database(configured: Settings, subjects: Subjects, url: str) -> Status:
-    """Return the state. Where the figures cannot be read, for lack of a right or of time, the findings stay."""
+async def _by_database(configured: Settings, subjects: Subjects, url: str, seconds: float) -> Status:
+    """Return the state. Where the figures cannot be read, for lack of a right or of time, the findings stay.
+
+    A database that has answered is not away, however late the rest comes.
+    """
+    heard = asyncio.Event()
     findings, known = await asyncio.gather(
-        survey.at_home(configured, subjects), _figures(configured, subjects, url), return_exceptions=True
+        asyncio.wait_for(survey.at_home(configured, subjects), seconds),
+        asyncio.wait_for(_figures(configured, subjects, url, heard), seconds * OF_FIGURES),
+        return_exceptions=True,
     )
+    if isinstance(findings, TimeoutError) and heard.is_set():
+        findings = [Finding("figures", holds=False, seen=f"what is checked {LATE}")]
     if isinstance(findings, BaseException):
         raise findings
     if not isinstance(known, BaseException):
         return Status(version(), findings, *known)
     if any(finding.name == "database" and not finding.holds for finding in findings):
         raise known
-    return Status(version(), [*findings, Finding("figures", holds=False, seen=f"they cannot be read: {_why(known)}")])
+    is_late = isinstance(known, TimeoutError) and heard.is_set()
+    why = Finding("figures", holds=False, seen=f"they {LATE}" if is_late else f"they cannot be read: {_why(known)}")
+    return Status(version(), [*(one for one in findings if one.name != why.name), why])
 
 
 async def _figures(
-    configured: Settings, subjects: Subjects, url: str
+    configured: Settings, subjects: Subjects, url: str, heard: asyncio.Event
 ) -> tuple[Figures, Sequence[tuple[tuple[str, str], int]], Sequence[Replay]]:
-    async with asyncio.timeout(FIGURES_SECONDS), open_pool(url) as db:
+    """Read the figures; set `heard` once the database has answered."""
+    async with open_pool(url) as db:
+        heard.set()
         found, causes, running = await asyncio.gather(
             figures.read(db, configured, survey.those_of(subjects)),
             dead.newest(db, [account.id for account in configured.accounts], limit=DEAD),

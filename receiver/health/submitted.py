@@ -1,19 +1,23 @@
 """Check what the providers are asked for: submissions, the accounts that pay, and where files lie or are written."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from receiver.database import Connection
 from receiver.health.finding import Finding
+from receiver.inbox.buckets import Bucket, BucketError
 from receiver.logs import clock
 from receiver.providers import SOURCES, Source
 from receiver.settings import Account, Settings
 from receiver.settings.accounts import TRANSCRIBE
-from receiver.settings.ready_files import BUCKET
+from receiver.settings.places import BUCKET
 from receiver.submissions import counts, standing
 from receiver.submissions.shelf import open_shelf
 from receiver.submissions.standing import Standing
+
+BUCKET_SECONDS = 10.0
 
 
 async def waiting(connection: Connection) -> Finding:
@@ -63,16 +67,24 @@ def artifacts_folder(configured: Settings, sources: Sequence[type[Source]] = SOU
 
     `sources`: those of which this version has clients.
     """
-    place = open_shelf(configured).place
+    shelf = open_shelf(configured)
+    place = shelf.place
     bring_files = {kind.name for kind in sources if kind.operations and not (kind.synchronous or kind.announces)}
     is_inside = configured.artifacts_dir is None or any(
         place.resolve().is_relative_to(folder.resolve()) for folder in (configured.data_dir, Path.cwd())
     )
     has_account = any(account.source in bring_files for account in configured.accounts)
-    if configured.database_url is None or not (is_inside and has_account):
+    if configured.database_url is None or shelf.bucket is not None or not (is_inside and has_account):
         return []
     seen = f"the files of submissions are kept in {place}, which a platform may throw away with the next deploy"
-    return [Finding("artifacts folder", holds=True, seen=seen, todo="set RECEIVER_ARTIFACTS_DIR to a disk that stays")]
+    return [
+        Finding(
+            "artifacts folder",
+            holds=True,
+            seen=seen,
+            todo="set RECEIVER_ARTIFACTS_DIR to a disk that stays, or to a bucket",
+        )
+    ]
 
 
 def files_folder(configured: Settings) -> list[Finding]:
@@ -88,6 +100,33 @@ def files_folder(configured: Settings) -> list[Finding]:
         seen = f"{folder} cannot be written ({exc.strerror})"
         todo = "let this user write there, or correct RECEIVER_FILES; then replay the dead jobs of `files`"
         return [Finding("files folder", holds=False, seen=seen, todo=todo)]
+
+
+async def buckets(configured: Settings, *, seconds: float = BUCKET_SECONDS) -> list[Finding]:
+    """Check whether the buckets that files go into exist and accept the key. Nothing is written there.
+
+    `seconds`: how long each can take.
+    """
+    places = (
+        ("files folder", configured.files or "", "correct RECEIVER_FILES; then replay the dead jobs of `files`"),
+        ("artifacts folder", configured.artifacts_dir or "", "correct RECEIVER_ARTIFACTS_DIR"),
+    )
+    trials = [_bucket(*one, seconds=seconds) for one in places if one[1].startswith(BUCKET)]
+    return list(await asyncio.gather(*trials))
+
+
+async def _bucket(name: str, address: str, todo: str, *, seconds: float) -> Finding:
+    try:
+        async with asyncio.timeout(seconds):
+            may_look = await Bucket(address).try_out()
+    except TimeoutError:
+        seen = f"{address} does not answer within {seconds:g} s: see AWS_ENDPOINT_URL"
+    except BucketError as exc:
+        seen = str(exc)
+    else:
+        answer = "accepts the key" if may_look else "lets this key not look, so whether it may write is not known"
+        return Finding(name, holds=True, seen=f"{address} answers and {answer}")
+    return Finding(name, holds=False, seen=seen, todo=f"mend it, or {todo}")
 
 
 def _others(configured: Settings) -> list[Account]:

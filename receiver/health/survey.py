@@ -20,6 +20,7 @@ from receiver.inbox.spool.opening import open_spool
 from receiver.providers import TranscribeSo
 from receiver.providers.opening import open_client
 from receiver.settings import Settings
+from receiver.submissions import announcing
 from receiver.webhooks import doubts, secrets
 
 SECONDS = 10.0
@@ -59,12 +60,11 @@ class Seen:
 
 
 @contextmanager
-def subjects(configured: Settings, *, quiet: bool = False, patience: float | None = None) -> Iterator[Subjects]:
+def subjects(configured: Settings, *, patience: float | None = None) -> Iterator[Subjects]:
     """Open what is configured, for a survey. What cannot be opened is there as its error. This can block for a minute.
 
-    A process that has the database and the handlers open already makes the `Subjects` of these. If `quiet`,
-    nothing is logged if the bundled handlers are used. `patience` is how many seconds to wait for an embedded database
-    that does not answer yet.
+    A process that has the database and the handlers open already makes the `Subjects` of these. `patience` is how many
+    seconds to wait for an embedded database that does not answer yet.
     """
     place: str | StartupError
     with ExitStack() as stack:
@@ -72,12 +72,12 @@ def subjects(configured: Settings, *, quiet: bool = False, patience: float | Non
             place = stack.enter_context(open_database(configured, create=False, patience=patience))
         except StartupError as exc:
             place = exc
-        yield Subjects(place, _handlers(configured, quiet=quiet), open_spool(configured))
+        yield Subjects(place, _handlers(configured), open_spool(configured))
 
 
-def _handlers(configured: Settings, *, quiet: bool) -> Mapping[str, Handler] | HandlerLoadError:
+def _handlers(configured: Settings) -> Mapping[str, Handler] | HandlerLoadError:
     try:
-        return discovery.load(configured, quiet=quiet)
+        return discovery.load(configured, quiet=True)
     except HandlerLoadError as exc:
         return exc
 
@@ -91,6 +91,7 @@ async def survey(configured: Settings, subjects: Subjects) -> list[Finding]:
         *await around.reachable(configured, seen.secrets or secrets.own(configured)),
         *await _providers(configured, url),
         *await submitted.accounts(configured, url),
+        *await submitted.buckets(configured),
     ]
 
 
@@ -153,7 +154,12 @@ async def inside(connection: Connection, configured: Settings, handlers: Mapping
         *checks.targets(configured, await ending.ended(connection)),
         advice.elsewhere(counts),
         advice.doubted(await doubts.counts(connection, api_url)),
-        *advice.arrivals(await listing.recent_types(connection, api_url), handlers.values(), configured.chosen.source),
+        *advice.arrivals(
+            await listing.recent_types(connection, api_url),
+            handlers.values(),
+            configured.chosen.source,
+            known=announcing.known_types(),
+        ),
         *[await checks.secret(connection, one, its) for one, its in verifying],
         *[found for one, _ in verifying for found in await feeds.transcriptions(connection, one.chosen)],
         *[await feeds.feed_of(connection, one.chosen, its) for one, its in verifying if its],

@@ -20,6 +20,7 @@ retry         when a job is tried again. Pure
 retention     prunes what is old
   ▶ daily     every day, by one process of all
 artifacts     where the files of submissions lie
+buckets       objects in a bucket of Amazon S3, or of a service that speaks like it
 spooled       a delivery as a record of the spool. Pure
 spool/        a durable file of such records
 

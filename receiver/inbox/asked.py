@@ -36,7 +36,10 @@ class Word(NamedTuple):
         """The word as it is written in a line."""
         value, quoted = self.value, self.value.replace('"', "")
         name = f"{self.name}:" if self.name else ""
-        is_plain = bool(value) and not re.search(r'\s|^"', value) and (bool(name) or not _IS_NAMED.match(value))
+        is_named = (
+            value.startswith("//") if name else _IS_NAMED.match(value)
+        )  # what a line would take for something else
+        is_plain = bool(value) and not re.search(r'\s|^"', value) and not is_named
         return f"{name}{value}" if is_plain else f'{name}"{quoted}"'
 
 
@@ -94,6 +97,11 @@ def read(text: str, *, sources: Collection[str]) -> Asked:
     words = tuple(
         Word(found[1] or "", (found[3] if found[2] is None else found[2]).strip()) for found in _WORD.finditer(text)
     )
+    return meant(words, sources=sources)
+
+
+def meant(words: tuple[Word, ...], *, sources: Collection[str]) -> Asked:
+    """Return what words ask for, whatever characters their values have."""
     free = tuple(dict.fromkeys(word.value for word in words if not word.name and word.value))
     values, wrong = dict[str, str](), list[str]()
     for word in words:

@@ -20,8 +20,9 @@ import asyncpg
 
 from receiver.database import Database, acquired, query
 from receiver.errors import ImpossibleError
-from receiver.events import AccountId, columns, is_pattern
-from receiver.inbox import asked, causes, filters
+from receiver.events import AccountId, columns
+from receiver.inbox import asked, causes
+from receiver.inbox.asked import Word
 from receiver.inbox.jobs import COUNTED
 
 AT_A_TIME = 2000  # rows
@@ -76,11 +77,10 @@ def read_filter(fields: Mapping[str, str]) -> tuple[Filter, list[str]]:
     handler, error, since, kind, cause = (
         fields.get(name, "").replace("\0", "").strip() for name in ("handler", "error", "since", "type", "cause")
     )
-    words = [f'{name}:"{value}"' for name, value in (("since", since), ("type", kind)) if value]
-    wrong = [why for word in words for why in asked.read(word, sources=()).wrong]
-    length = filters.length(since)
-    is_known = bool(kind) and kind != "*" and is_pattern(kind)
-    return Filter(handler or None, error or None, length, kind if is_known else None, cause or None), wrong
+    words = tuple(Word(name, value) for name, value in (("since", since), ("type", kind)) if value)
+    found = asked.meant(words, sources=())
+    of_events = found.filter
+    return Filter(handler or None, error or None, of_events.since, of_events.type, cause or None), [*found.wrong]
 
 
 def meant(fields: Mapping[str, str]) -> Filter:

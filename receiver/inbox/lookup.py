@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +14,7 @@ from receiver.inbox.attempts import Attempt
 from receiver.inbox.jobs import idempotency_key
 from receiver.inbox.listing import Stored, StoredJob
 from receiver.logs import clock, printable
-from receiver.logs.redaction import without_queries
+from receiver.logs.redaction import without_queries_in
 
 SENT = frozenset({"webhook", "callback"})  # the origins of events whose bodies came signed
 CHOICES = 20  # named in an error at most
@@ -73,7 +72,7 @@ class Whole:
         delivered: its deliveries that are kept one by one; the others are only counted.
         attempts: the attempts at its jobs that have ended.
         variants: the quarantined deliveries with its identity and other bytes.
-        raw: its body, byte for byte as it was signed; empty if it is pruned.
+        raw: its body, byte for byte as it was signed; empty if it is pruned, or was not read.
         drops: of its jobs that are dropped.
         late: the webhooks that came after it for the same announcement.
     """
@@ -101,7 +100,7 @@ class Whole:
             return self.raw
         body = json.loads(self.raw)
         known = [told["recording"]] if (told := (body.get("data") or {}).get("submission")) else []
-        return json.dumps(_shortened(body, known), ensure_ascii=False).encode(errors="backslashreplace")
+        return json.dumps(without_queries_in(body, *known), ensure_ascii=False).encode(errors="backslashreplace")
 
     def attempts_at(self, job: StoredJob) -> list[Attempt]:
         """Return the attempts at one of the event's jobs that have ended, the first one first."""
@@ -169,8 +168,8 @@ async def with_jobs(db: Database, event: Stored) -> Stored:
     return event if event.same_as is None else await one(db, f"@{event.same_as}")
 
 
-async def whole(db: Database, name: str) -> Whole:
-    """Return the event that a name means, with all that is kept of it.
+async def whole(db: Database, name: str, *, with_body: bool = True) -> Whole:
+    """Return the event that a name means, with all that is kept of it: its body only `with_body`.
 
     Raises:
         ImpossibleError: it means no event, or several.
@@ -182,22 +181,10 @@ async def whole(db: Database, name: str) -> Whole:
         tuple(Delivered(**dict(row)) for row in rows),
         tuple(await attempts.of_event(db, event.key)),
         tuple(await listing.variants(db, event)),
-        await listing.raw(db, event.key) if event.pruned_at is None else b"",
+        await listing.raw(db, event.key) if with_body and event.pruned_at is None else b"",
         tuple(Drop(**dict(row)) for row in await db.fetch(query("inbox/list_drops"), event.key)),
         tuple(await listing.late(db, event)),
     )
-
-
-def _shortened(value: Any, known: Sequence[str]) -> Any:
-    """Return a JSON value in which every address has no user, password and query."""
-    match value:
-        case str():
-            return without_queries(value, *known)
-        case list():
-            return [_shortened(one, known) for one in value]
-        case dict():
-            return {without_queries(name, *known): _shortened(one, known) for name, one in value.items()}
-    return value
 
 
 def _choice(event: Stored) -> str:

@@ -29,7 +29,7 @@ from receiver.errors import ImpossibleError
 from receiver.failpoints import Failpoint, reach
 from receiver.inbox.dead import NOTHING_LEFT, Filter, Seen
 from receiver.inbox.jobs import COUNTED, nudge
-from receiver.logs.seldom import Heard, Seldom
+from receiver.logs.seldom import Seldom
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ async def advance(connection: Connection, *, limit: int = AT_ONCE, enough: int =
 
 async def watch(db: Pool) -> None:
     """Advance what runs every second, until cancelled. While the database is away, nothing is advanced."""
-    said = Seldom(_say, seconds=60.0)
+    said = Seldom.warning(log, "bulk replays are not advanced")
     while True:
         try:
             await advance_all(db)
@@ -228,11 +228,6 @@ async def _steer(db: Database, number: int, from_state: State, to_state: State) 
     if steered is None:
         raise ImpossibleError(f"bulk replay {number} is {found.state}, not {from_state}; `receiver replays` shows it")
     return found
-
-
-def _say(heard: Sequence[Heard]) -> None:
-    for failure in heard:
-        log.warning("bulk replays are not advanced: %s", failure.what)
 
 
 def _replay(row: asyncpg.Record) -> Replay:

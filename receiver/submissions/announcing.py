@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from receiver import providers
-from receiver.events import SUBMISSION, Event
+from receiver.events import COSTS_NOTICE, DEAD_NOTICE, SUBMISSION, Event
 from receiver.inbox.deliveries import Delivery
 from receiver.inbox.jobs import SUBMISSIONS
 from receiver.providers.archive import Subject
@@ -25,6 +25,7 @@ UNKNOWN, OVERDUE = "submission.unknown", "submission.overdue"
 # A diarization tells who said what: a transcription. The others have events under their own names.
 TRANSCRIPTION = "transcription"
 FAMILIES = {"diarization": TRANSCRIPTION}
+ENDS = ("completed", "failed")
 WITH_TEXT = frozenset({TRANSCRIPTION, "translation"})
 
 
@@ -77,6 +78,13 @@ def of_overdue(submission: Submission, interested: Interested) -> Delivery:
 def family_of(operation: str) -> str:
     """Return what the events of an operation's end begin with."""
     return FAMILIES.get(operation, operation)
+
+
+def known_types() -> list[str]:
+    """Return the types of events that we write or that a source documents. A source can have others at any time."""
+    families = {family_of(operation) for source in providers.SOURCES for operation in source.operations}
+    ends = [f"{family}.{end}" for family in sorted(families) for end in ENDS]
+    return [*ends, "webhook.test", UNKNOWN, OVERDUE, DEAD_NOTICE, COSTS_NOTICE]
 
 
 def brings_text(submission: Submission) -> bool:

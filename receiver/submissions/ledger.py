@@ -15,7 +15,7 @@ is read after all transactions that could commit a lower id. One that is read tw
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -24,7 +24,7 @@ import asyncpg
 
 from receiver.database import AWAY, TROUBLE, Connection, Pool, query
 from receiver.events import AccountId, moment, text_or_none
-from receiver.logs.seldom import Heard, Seldom
+from receiver.logs.seldom import Seldom
 from receiver.providers import TranscribeSo, lax
 from receiver.providers.transcribe_so import TranscriptionStatus
 from receiver.submissions.records import storable
@@ -49,7 +49,7 @@ class Ledger:
 
     async def watch(self) -> None:
         """Read what has come, until cancelled. While the database is away, nothing is read."""
-        said = Seldom(_say, seconds=60.0)
+        said = Seldom.warning(log, "the ledger cannot be written now")
         while True:
             has_more = False
             try:
@@ -155,8 +155,3 @@ def _amount(value: object) -> float | None:
 
 def _object(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _say(heard: Sequence[Heard]) -> None:
-    for kind in heard:
-        log.warning("the ledger cannot be written now: %s", kind.what)

@@ -10,7 +10,8 @@ A job can die in many ways, and whoever ends it does not touch its submission. S
 submission that is `ended` is left alone: it is paid for, and a person lets its files be fetched again.
 
 A worker can die after a submission is over, and before it has removed the recording that was put aside. So recordings
-are removed here too: of submissions that are over, and of those that the database has not known for a day.
+are removed here too: of submissions that are over, and of those that the database has not known for a day. So is what
+killed workers have fetched from a bucket for a handler.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 
 from receiver.database import AWAY, Connection, Pool, query
 from receiver.events import AccountId, columns
+from receiver.handling import fetched
 from receiver.inbox import deliveries, jobs
 from receiver.submissions import announcing, records
 from receiver.submissions.announcing import Interested
@@ -74,7 +76,8 @@ class Leftovers:
             await jobs.nudge(self.db)
 
     async def remove_files(self) -> None:
-        """Remove the recordings that nobody needs any more."""
+        """Remove the recordings, and the files on their way from or to a bucket, that nobody needs any more."""
+        await asyncio.to_thread(fetched.sweep, self.shelf.place)
         waiting = await asyncio.to_thread(self.shelf.waiting)
         states = await records.states(self.db, waiting) if waiting else {}
         long_ago = time.time() - UNKNOWN_SECONDS

@@ -22,7 +22,7 @@ from receiver.database import AWAY, Pool
 from receiver.errors import ProviderError, RateLimited
 from receiver.events import AccountId
 from receiver.inbox import deliveries, jobs
-from receiver.logs.seldom import Heard, Seldom
+from receiver.logs.seldom import Seldom
 from receiver.providers import Source
 from receiver.providers.orders import Seen
 from receiver.submissions import announcing, looks, records, timing
@@ -63,7 +63,7 @@ class Watcher:
 
     async def watch(self) -> None:
         """Look every second, until cancelled. While the database is away, nothing is looked at."""
-        said = Seldom(_say, seconds=60.0)
+        said = Seldom.warning(log, "submissions cannot be looked at")
         while True:
             try:
                 await self.look()
@@ -171,8 +171,3 @@ class Watcher:
 def _since(moment: datetime | None) -> timedelta:
     """Return the time since a moment of the database's clock. A clock that is a little wrong does no harm here."""
     return timedelta(0) if moment is None else datetime.now(UTC) - moment
-
-
-def _say(heard: Sequence[Heard]) -> None:
-    for kind in heard:
-        log.warning("submissions cannot be looked at: %s", kind.what)

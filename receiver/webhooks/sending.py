@@ -6,6 +6,7 @@ import httpx
 
 from receiver import signature
 from receiver.errors import ImpossibleError
+from receiver.logs.unanswered import why
 from receiver.providers import egress
 from receiver.settings import Settings
 from receiver.webhooks import secrets
@@ -37,6 +38,6 @@ async def deliver(configured: Settings, known: Known, target: str, body: bytes) 
         raise ImpossibleError(str(exc)) from exc
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         raise ImpossibleError(
-            f"{target} does not answer ({egress.why(exc)}): run `receiver up`, set PORT to its port, or give another "
+            f"{target} does not answer ({why(exc)}): run `receiver up`, set PORT to its port, or give another "
             "address", code="no_answer",
         ) from exc  # fmt: skip

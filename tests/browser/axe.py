@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from tests import npm
 from tests.browser.chromium import Page
+from tests.peers import npm
 
 PACKAGE = "axe-core@4"
 RUN = "async () => (await axe.run(document)).violations"

@@ -1,11 +1,9 @@
 """One `receiver up --sandbox --all` for all tests, with its console, and with something on every page."""
 
-import os
 import re
-import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import httpx
@@ -13,7 +11,7 @@ import httpx
 from receiver.database.embedded import attach
 from tests.browser import hostile
 from tests.commands import wav
-from tests.processes import WAIT_SECONDS, Process, Processes, completed, free_port, keepers, servers, sign, until
+from tests.processes import WAIT_SECONDS, Process, Processes, completed, free_port, sign, until
 
 T = TypeVar("T")
 
@@ -135,22 +133,6 @@ class Fleet:
     def _is_settled(self) -> bool:
         (row,) = self.sql(LEFT)
         return bool(row["jobs"] == 0 and row["submissions"] == 0)
-
-    @contextmanager
-    def database_away(self) -> Iterator[None]:
-        """End the database, and keep its keeper from starting it again while the context is open."""
-        data = self.processes.folder / ".receiver"
-        watching = keepers(data)
-        try:
-            for pid in watching:
-                os.kill(pid, signal.SIGSTOP)
-            for pid in servers(data):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            yield
-        finally:
-            for pid in watching:
-                os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from tests.browser.chromium import Page, StorageState, Watched, expect
 from tests.browser.fleet import Fleet
+from tests.faults.outages import away
 from tests.processes import completed
 
 AWAY = "The database is away"
@@ -13,7 +14,7 @@ def test_pages_say_that_the_database_is_away_and_recover_by_themselves(
     watched.expected += ["503", "ERR_INCOMPLETE_CHUNKED", "ERR_EMPTY_RESPONSE"]
     page.goto("/")
     plain = watched.context(storage_state=signed_in, java_script_enabled=False).new_page()
-    with filled.database_away():
+    with away(filled.processes):
         expect(page.locator("h1")).to_contain_text(AWAY)  # it was open, and asks for itself again
         plain.goto("/refused")
         expect(plain.locator("h1")).to_contain_text(AWAY)

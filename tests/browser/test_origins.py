@@ -1,14 +1,13 @@
 """A page of another origin makes a signed-in browser send things here. The browser says so, and nothing is done."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from tests.browser.chromium import Page, StorageState, Watched, expect
 from tests.browser.fleet import Fleet
+from tests.servers import Quiet, quiet
 
 REFUSED = "This came from another site, so it was not done."
 PAGE = """<!doctype html><title>elsewhere</title><link rel="icon" href="data:,">
@@ -22,37 +21,23 @@ PAGE = """<!doctype html><title>elsewhere</title><link rel="icon" href="data:,">
 
 
 @contextmanager
-def elsewhere(console: str) -> Iterator[int]:
-    """Serve a page of somebody else's on a port of this machine."""
+def elsewhere(console: str) -> Iterator[str]:
+    """Serve a page of somebody else's on this machine; yields its address."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            raw = PAGE.replace("CONSOLE", console).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.send_header("Content-Length", str(len(raw)))
-            self.end_headers()
-            self.wfile.write(raw)
+    class Handler(Quiet):
+        def answer(self) -> None:
+            self.say(200, PAGE.replace("CONSOLE", console).encode(), Content_Type="text/html")
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
+    with quiet(Handler) as url:
+        yield url
 
 
 @pytest.fixture(params=["127.0.0.1", "localhost"])  # the same site for a browser, and another one
 def foreign(request: pytest.FixtureRequest, fleet: Fleet, watched: Watched, signed_in: StorageState) -> Iterator[Page]:
     watched.expected += ["elsewhere", "403", "404", "frame-ancestors", "chrome-error"]
-    with elsewhere(fleet.url) as port:
+    with elsewhere(fleet.url) as url:
         page = watched.context(storage_state=signed_in).new_page()
-        page.goto(f"http://{request.param}:{port}/")
+        page.goto(url.replace("127.0.0.1", request.param))
         yield page
 
 

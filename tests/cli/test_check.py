@@ -79,6 +79,14 @@ def test_all_is_well(shared: Processes) -> None:
     assert "whsec_of_the_tests" not in str(found)
 
 
+def test_advice_does_not_stand_as_if_all_were_well(shared: Processes) -> None:
+    shared.sql("delete from receiver.processes")
+    ran = shared.run_inside("check", RECEIVER_HANDLERS="")
+    assert "\n..  worker         no worker for " in ran.stdout
+    assert "\nok  schema " in ran.stdout
+    assert "using the bundled handlers" not in ran.stderr
+
+
 @pytest.mark.parametrize("name", BREAK)
 def test_what_is_wrong_in_the_database_is_told(shared: Processes, name: str) -> None:
     shared.sql(BREAK[name])

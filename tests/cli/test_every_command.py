@@ -16,7 +16,7 @@ from click.testing import CliRunner
 import receiver
 from receiver.cli import MODULES, main
 from receiver.testing import TEMPLATE, Server
-from tests.commands import Commands, Scripted, Simulated, error, heeding_ctrl_c, wav
+from tests.commands import Commands, Scripted, Simulated, error, heeding_ctrl_c, press_ctrl_c, wav
 from tests.processes import REPOSITORY, Processes, open_folder, until
 
 EVIL = "\x1b[31mred\x07\r\n\u202eevil"
@@ -369,6 +369,14 @@ def test_a_command_waits_for_no_module_of_another() -> None:
     assert modules & imported("receiver.cli.inbox") == {"receiver.cli.inbox"}
 
 
+def test_a_command_waits_for_no_command_line_of_httpx() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "receiver", "serve", "--help"]
+    ran = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    modules = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
+    assert "httpx._client" in modules
+    assert not {"rich", "pygments"} & modules
+
+
 def test_ctrl_c_at_a_question_is_one_line_and_nothing_is_done(
     processes: Processes, commands: Commands, sandbox: Simulated
 ) -> None:
@@ -378,7 +386,7 @@ def test_ctrl_c_at_a_question_is_one_line_and_nothing_is_done(
     with heeding_ctrl_c():
         asked = processes.start("delete", str(number), **settings(commands))
     asked.until_logged("permanently?")
-    assert asked.end(signal.SIGINT) == 130
+    assert press_ctrl_c(asked.popen, lambda: asked.popen.send_signal(signal.SIGINT)) == 130
     os.close(reader)
     os.close(writer)
     assert asked.log.splitlines()[-1].endswith("interrupted")

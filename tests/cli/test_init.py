@@ -16,6 +16,7 @@ import pytest
 
 from receiver.cli import init
 from receiver.settings import environment
+from tests.commands import press_ctrl_c
 from tests.processes import Processes
 
 KEY = "tsk_live_of_the_project"
@@ -191,8 +192,7 @@ def test_what_is_written_passes_the_usual_checks_and_its_own_test(project: Proce
 def test_ctrl_c_at_a_question_leaves_nothing_behind(project: Processes) -> None:
     with asking(project) as (process, terminal):
         until_asked(terminal)
-        os.write(terminal, b"\x03")
-        assert process.wait(60) == 130
+        assert press_ctrl_c(process, lambda: os.write(terminal, b"\x03")) == 130
     assert not (project.folder / ".env").exists()
 
 

@@ -46,6 +46,11 @@ def test_what_a_worker_has_put_into_the_index_is_found_and_shown_with_its_moment
     (hit,) = keeping.read("search", "rates", "--source", "openai", "--limit", "1")
     assert (hit["transcription_id"], hit["seconds"]) == ("7", 3660.0)
     assert [part["text"] for part in hit["excerpt"] if part["marked"]] == ["rates"]
+    keep(processes, 8, "rates fall")
+    until(lambda: not processes.sql("select 1 as waits from receiver.unindexed"), "the other one too")
+    assert "there are more" not in keeping.run("search", "rates", "--limit", "2").stderr
+    some = keeping.run("search", "rates", "--limit", "1")
+    assert (some.stdout.count(" openai "), some.stderr) == (1, "there are more than 1: see --limit\n")
     for nothing in (("--title", "x"), ("--source", "timbr"), ("--since", "1h")):
         assert keeping.read("search", "rates", *nothing) == []
 

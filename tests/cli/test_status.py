@@ -47,6 +47,11 @@ def test_nothing_is_wrong_and_nothing_has_come(shared: Processes) -> None:
     assert "\x1b" not in ran.stdout
 
 
+def test_charges_that_nobody_told_are_counted(shared: Processes) -> None:
+    shared.sql(f"""insert into receiver.totals values ('charges_untold["transcribe.so", "{API}", "default"]', 3)""")
+    assert "transcribe.so default: charges whose amount is not told: 3\n" in shared.run_inside("status").stdout
+
+
 def test_what_is_wrong_is_named_with_what_to_do(shared: Processes) -> None:
     shared.sql(EVENT)
     shared.sql(DEAD)

@@ -1,21 +1,14 @@
 """`receiver.cli.up.story`: what happens is one line each."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
 from receiver.cli.up.story import line
 from receiver.inbox.happenings import Happening
 from receiver.inbox.listing import Stored, StoredJob
+from tests.inbox.test_happenings import EVENT, JOB
 
-EVENT = Stored(
-    key=11, source="transcribe.so", api_url="https://transcribe.so", account="default", id="evt_1",
-    type="transcription.completed", unreadable=None, transcription_id="4821", callback_for=None,
-    received_at=datetime(2026, 4, 29, tzinfo=UTC), deliveries=1, state="pending",
-    jobs=(StoredJob(id=5, handler="pings", state="pending", attempt=0, error=None, waits_seconds=0.0),),
-)  # fmt: skip
-(JOB,) = EVENT.jobs
 TOLD = "event  transcription.completed evt_1, transcription 4821"
 
 

@@ -102,3 +102,13 @@ def test_under_a_key_another_key_pays_for_a_new_one(ours: Commands, tmp_path: Pa
     assert (ran.exit_code, ran.stdout) == (2, "")
     assert "--again does not go with --idempotency-key: take another key" in ran.stderr
     assert len(ours.read("submissions")) == 1
+
+
+def test_a_recording_with_the_content_of_another_is_named_before_it(ours: Commands, tmp_path: Path) -> None:
+    first = ours.good("submit", wav(tmp_path / "--- yaml: [broken.wav", 2), "--provider", "timbr-audio").strip()
+    ran = ours.run("submit", wav(tmp_path / "CON.wav", 2), "--provider", "timbr-audio")
+    assert (ran.exit_code, ran.stdout) == (0, f"{first}\n")
+    assert f"CON.wav has the content of --- yaml: [broken.wav: {first} was submitted at " in ran.stderr
+    again = ours.run("submit", tmp_path / "--- yaml: [broken.wav", "--provider", "timbr-audio")
+    assert f"--- yaml: [broken.wav: {first} was submitted at " in again.stderr
+    assert "has the content" not in again.stderr

@@ -93,3 +93,11 @@ async def test_a_bar_and_a_clock_say_how_far_they_are(monkeypatch: pytest.Monkey
     steps = [rf"uploading a\nb.wav  {step}" for step in ("0%", "50% of 2.0 MB", "100% of 2.0 MB")]
     assert [part for part in shown if part.startswith("uploading")] == steps
     assert shown[-1] == "regenerating  0 s"
+
+
+def test_what_comes_before_the_first_byte_is_shown_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", screen := Terminal())
+    with terminal.bar("uploading 2 of 9: a.wav", first="submitting 2 of 9: a.wav") as sending:
+        assert screen.getvalue() == f"{terminal.CLEAR}submitting 2 of 9: a.wav"
+        sending(1, 2)
+    assert screen.getvalue().split(terminal.CLEAR)[2:] == ["uploading 2 of 9: a.wav  50% of 0.0 MB", ""]

@@ -50,9 +50,9 @@ class Shown(HTMLParser):
 class Person(httpx.AsyncClient):
     """Somebody with a browser, which says that each request comes from our own pages."""
 
-    async def page(self, path: str, *, status: int = 200) -> Shown:
-        """Return a page."""
-        answer = await self.get(path)
+    async def page(self, path: str, *, status: int = 200, **given: Any) -> Shown:
+        """Return a page. `given`: what else the request has, as `get` takes it."""
+        answer = await self.get(path, **given)
         assert answer.status_code == status, answer.text
         return Shown(answer.text)
 

@@ -49,6 +49,15 @@ async def test_a_page_that_fails_says_why(asked: Asked, work: object, status: in
     assert "Now" in page.text, "the bar is there"
 
 
+async def test_an_open_page_that_was_slow_once_asks_again(asked: Asked) -> None:
+    failing(asked, StoreBusyError("no database connection was free within 3 s"))
+    operator = await asked.operator()
+    page = await operator.page("/failing", status=503, headers={"HX-Request": "true"})
+    assert page.values("div", "data-hx-get") == ["/failing"]
+    page = await operator.page("/failing", status=503)
+    assert page.values("div", "data-hx-get") == [], "who has asked for much asks again by hand"
+
+
 async def test_what_does_not_exist_has_a_page(asked: Asked, operator: Person) -> None:
     assert "There is no such page" in (await operator.page("/nothing", status=404)).text
     assert "Sign out" not in (await asked.nobody().page("/nothing", status=404)).text

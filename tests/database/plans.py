@@ -264,7 +264,7 @@ MARKS = "array_fill('-infinity'::timestamptz, array[3]), array[0, 0, 0]"
 
 LOOKED = {
     # The names of files.
-    "handlers/find_file_name": Looked("'/notes', 'transcribe.so', 'https://api.test', '300', '{title}'", 1),
+    "handlers/file_names": Looked("'/notes', 'transcribe.so', 'https://api.test', '300'", 1),
     "handlers/take_file_name": Looked(
         "'/notes', 'talk 300', 'Talk 300', 'transcribe.so', 'https://api.test', '300', '{title}'", 1, 1
     ),
@@ -346,8 +346,8 @@ LOOKED = {
     "submissions/count_events": Looked("100, 200", 120),
     "submissions/take_balance": Looked(f"{ONE}, '10 min'", 5, 1),
     # Notices.
-    "worker/lock_noticed": Looked("'10 min', '1 d'", 5),
-    "worker/newly_dead": Looked("now() - interval '300 min', 0, '10 s', 100", 220),
+    "worker/lock_noticed": Looked("'10 min', '1 d', '10 s'", 5),
+    "worker/newly_dead": Looked("now() - interval '300 min', 0, now() - interval '10 s', 100", 220),
     "worker/advance_noticed": Looked("now(), 7, true", 5, 1),
     "worker/note_dead": Looked(f"{WHOSE}, 'receiver.dead', array['c'], array[2], array[now()], array['why']", 5, 1),
     "worker/take_dead": Looked("'receiver.dead', '1 h'", 5),

@@ -5,11 +5,10 @@ import re
 import shutil
 import subprocess
 import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
@@ -20,6 +19,7 @@ from receiver.settings import Settings
 from receiver.settings.model import SECRETS
 from tests.commands import Commands
 from tests.processes import Processes, free_port
+from tests.servers import Quiet, quiet
 
 SETTINGS = {str(field.validation_alias): field.default for field in Settings.model_fields.values()}
 LONGEST = max(WEB_ENDS_SECONDS, *(SETTINGS[f"RECEIVER_{name}_SECONDS"] + 10 for name in ("SHUTDOWN", "CALLS_SHUTDOWN")))
@@ -83,13 +83,9 @@ def test_the_health_checks_hold_while_the_process_answers_and_no_longer(
     web = processes.serve(DATABASE_URL=receiver_database)
     checks = [json.loads(steps("HEALTHCHECK")[0].partition(" CMD ")[2])]
     checks += [SERVICES[name]["healthcheck"]["test"][1:] for name in ("web", "console")]
-    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other:  # it answers 501
-        Thread(target=other.serve_forever).start()
-        try:
-            for port, is_well in ((web.port, True), (other.server_port, False), (free_port(), False)):
-                hold(checks, port, is_well=is_well)
-        finally:
-            other.shutdown()
+    with quiet(Quiet) as other:  # it answers 501
+        for port, is_well in ((web.port, True), (httpx.URL(other).port or 0, False), (free_port(), False)):
+            hold(checks, port, is_well=is_well)
 
 
 def hold(checks: list[list[str]], port: int, *, is_well: bool) -> None:
@@ -132,8 +128,37 @@ def test_compose_takes_each_secret_from_outside_and_does_not_start_without_it() 
         for name, value in service["environment"].items():
             assert name in SETTINGS or name == "PGPASSWORD"
             is_secret = name in {*SECRETS, "PGPASSWORD"} and name != "DATABASE_URL"
-            assert value.startswith("${") is is_secret, name
+            assert value == "" or value.startswith("${") is is_secret, name
     assert SERVICES["web"]["environment"]["DATABASE_URL"] == "postgresql://receiver@postgres:5432/receiver"
+
+
+def test_compose_gives_the_consoles_tokens_to_the_console_alone() -> None:
+    for name in ("web", "worker"):
+        given = SERVICES[name]["environment"]
+        assert {key for key in SECRETS if "CONSOLE" in key} == {key for key, value in given.items() if value == ""}
+    assert "env_file" not in SERVICES["release"]
+
+
+def test_compose_confines_every_process() -> None:
+    for name, service in SERVICES.items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service.get("read_only", False) is (name != "postgres"), name
+
+
+def test_compose_makes_a_role_that_is_no_superuser() -> None:
+    (mount,) = SERVICES["postgres"]["configs"]
+    script = COMPOSE["configs"][mount["source"]]["content"].replace("$$", "$")
+    assert mount["target"].startswith("/docker-entrypoint-initdb.d/")
+    assert "POSTGRES_USER" not in SERVICES["postgres"]["environment"]
+    assert "superuser" not in script
+    psql = "psql() { printf '%s\\n' \"$@\"; cat; }\n"
+    ran = subprocess.run(["sh", "-c", psql + script], env={"POSTGRES_PASSWORD": "a 'b"}, capture_output=True, text=True)  # noqa: PLW1510
+    assert "password=a 'b" in ran.stdout.splitlines()
+    assert ran.stdout.splitlines()[-3:] == [
+        "create role receiver login password :'password';", "alter database receiver owner to receiver;",
+        "alter role postgres password null;",
+    ]  # fmt: skip
 
 
 def test_compose_keeps_what_must_outlive_a_container() -> None:

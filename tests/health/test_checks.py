@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from receiver import Context, Event, Handler, handler, settings
 from receiver.database import Pool
+from receiver.handling import discovery, matches
 from receiver.health import advice, around, checks, postgres
 from receiver.inbox import deliveries, listing
 from receiver.inbox.deliveries import Delivery
@@ -18,6 +19,7 @@ from receiver.inbox.listing import TypeCount
 from receiver.inbox.spool import Condition
 from receiver.providers import TranscribeSo
 from receiver.providers.transcribe_so import payload
+from receiver.submissions import announcing
 from receiver.testing import SANDBOX_URL
 from receiver.webhooks import doubts
 from tests.processes import completed
@@ -117,6 +119,35 @@ def test_a_pattern_for_which_nothing_came_is_told_beside_the_type_that_it_might_
         assert said is None
     else:
         assert said == f"nothing came in the last 30 days for: {pattern} of notes, but {meant}: is it spelt right?"
+
+
+@pytest.mark.parametrize(("pattern", "meant"), [
+    ("transcription.complete", "transcription.completed"),
+    ("transcripton.*", "transcription.completed"),
+    ("receiver.deads", "receiver.dead"),
+    ("transcription.*", None), ("*", None), ("submission.overdue", None), ("receiver.*", None),
+    ("transcription.queued", None), ("billing.paid", None),  # a source can have other types
+])  # fmt: skip
+def test_a_pattern_that_is_nearly_a_known_type_is_told_before_anything_came(pattern: str, meant: str | None) -> None:
+    found = {finding.name: finding.said for finding in advice.arrivals(
+        [], [wanting(pattern, name="notes")], "transcribe.so", known=announcing.known_types()
+    )}  # fmt: skip
+    if meant is None:
+        assert found["patterns"] == QUIET
+    else:
+        assert f": {pattern} of notes, but there is {meant}: is it spelt right?" in found["patterns"]
+
+
+def test_a_pattern_whose_events_came_is_spelt_right() -> None:
+    types = came("transcription.complete", "transcription.completed")
+    found = advice.arrivals(types, [wanting("transcription.complete")], "timbr", known=announcing.known_types())
+    assert {finding.seen for finding in found} == {QUIET}
+
+
+@pytest.mark.parametrize("shipped", discovery.load(settings.load(RECEIVER_HANDLERS="receiver.bundled")).values())
+def test_what_the_bundled_handlers_want_is_known(shipped: Handler) -> None:
+    known = announcing.known_types()
+    assert all(pattern == "*" or any(matches(pattern, name) for name in known) for pattern in shipped.patterns)
 
 
 def test_a_pattern_beside_types_that_others_want_is_told_only_where_it_is_nearly_one_of_them() -> None:

@@ -130,3 +130,13 @@ async def test_events_in_quarantine_and_the_database_are_told(db: Pool, configur
     assert found.facts.connections >= 1
     assert found.facts.bytes > 1_000_000
     assert found.schema[:5].rstrip("_").isdigit()
+
+
+async def test_charges_without_an_amount_are_told_of_configured_accounts_that_have_such(
+    db: Pool, configured: Settings
+) -> None:
+    for name, number in (("default", 3), ("two", 0), ("gone", 7)):
+        series = f'charges_untold["transcribe.so", "{API}", "{name}"]'
+        await db.execute("insert into receiver.totals values ($1, $2)", series, number)
+    found = await figures.read(db, configured, [])
+    assert {account.account: number for account, number in found.untold_charges.items()} == {"default": 3}

@@ -1,5 +1,6 @@
 """`health.submitted`: what of a submission a person must know, and how the accounts stand that pay."""
 
+import socket
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +23,9 @@ from receiver.submissions import looks, records
 from receiver.submissions.moves import State
 from receiver.submissions.records import Change, Submission
 from receiver.submissions.standing import Standing
+from tests.buckets import Objects
 from tests.commands import Scripted
+from tests.inbox.test_buckets import refusing
 from tests.submissions.submitting import Bench, bench
 
 URL = "postgresql://example.com/receiver"
@@ -151,6 +154,7 @@ async def test_the_accounts_of_other_sources_are_asked_about_and_only_they(folde
         ({"RECEIVER_ARTIFACTS_DIR": "data/files"}, True),
         ({"RECEIVER_ARTIFACTS_DIR": "elsewhere/../files"}, True),
         ({"RECEIVER_ARTIFACTS_DIR": "/a/disk/that/stays"}, False),
+        ({"RECEIVER_ARTIFACTS_DIR": "s3://notes/stems"}, False),
         ({"DATABASE_URL": ""}, False),
         ({"TIMBR_AUDIO_API_KEY": ""}, False),
     ],
@@ -178,6 +182,53 @@ def test_a_folder_for_files_is_tried_and_left_as_it_is(tmp_path: Path) -> None:
     assert "RECEIVER_FILES" in one.todo
     assert found("s3://bucket") == []
     assert submitted.files_folder(settings.load()) == []
+
+
+BOTH = {"RECEIVER_FILES": "s3://notes/talks", "RECEIVER_ARTIFACTS_DIR": "s3://notes"}
+
+
+async def test_buckets_are_tried_and_left_as_they_are(own_environment: None, objects: Objects) -> None:
+    del own_environment
+    assert await submitted.buckets(settings.load(RECEIVER_FILES="here")) == []
+    found = await submitted.buckets(settings.load(**BOTH))
+    assert [(one.name, one.holds) for one in found] == [("files folder", True), ("artifacts folder", True)]
+    assert found[0].seen == "s3://notes/talks answers and accepts the key"
+    assert objects.all() == {}
+
+
+async def test_a_bucket_that_is_not_there_is_found(own_environment: None, objects: Objects) -> None:
+    del own_environment, objects
+    (one,) = await submitted.buckets(settings.load(RECEIVER_FILES="s3://nowhere"))
+    assert (one.holds, one.seen) == (False, "there is no bucket nowhere: make it, or correct its address")
+    assert one.todo == "mend it, or correct RECEIVER_FILES; then replay the dead jobs of `files`"
+
+
+@pytest.mark.parametrize(
+    ("code", "holds", "seen"),
+    [
+        ("InvalidAccessKeyId", False, "s3://notes refuses the key (403 InvalidAccessKeyId): see AWS_ACCESS_KEY_ID"),
+        ("AccessDenied", True, "s3://notes/talks answers and lets this key not look"),
+    ],
+)
+async def test_a_key_that_may_only_write_is_no_key_that_is_refused(
+    own_environment: None, objects: Objects, monkeypatch: pytest.MonkeyPatch, code: str, *, holds: bool, seen: str
+) -> None:
+    del own_environment, objects
+    with refusing(403, code) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        (one,) = await submitted.buckets(settings.load(RECEIVER_FILES="s3://notes/talks"))
+    assert one.holds is holds
+    assert one.seen.startswith(seen)
+
+
+async def test_a_bucket_that_hangs_holds_nobody_up(
+    own_environment: None, objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del own_environment, objects
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        (one,) = await submitted.buckets(settings.load(RECEIVER_FILES="s3://notes/talks"), seconds=0.2)
+    assert (one.holds, one.seen) == (False, "s3://notes/talks does not answer within 0.2 s: see AWS_ENDPOINT_URL")
 
 
 @pytest.mark.usefixtures("own_environment")

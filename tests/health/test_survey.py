@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver import settings
+from receiver import Context, Event, handler, settings
 from receiver.database import Pool
 from receiver.errors import HandlerLoadError, NoDataError, StartupError
 from receiver.handling import Handler
@@ -16,6 +16,7 @@ from receiver.health import Finding
 from receiver.health.survey import Subjects, subjects, survey
 from receiver.inbox.spool import Spool
 from receiver.settings import Settings
+from tests.buckets import Objects
 from tests.inbox.test_spooled import RECORD
 
 AROUND = ["spool", "reachable", "provider"]
@@ -64,6 +65,15 @@ async def test_without_a_database_everything_else_is_looked_at(configured: Setti
     assert {one.name: one.said for one in found}["database"] == "there is none"
 
 
+async def test_the_buckets_that_files_go_into_are_looked_at(
+    configured: Settings, folder: Path, objects: Objects
+) -> None:
+    del objects
+    configured = configured.model_copy(update={"files": "s3://nowhere"})
+    *_, last = await look(configured, NoDataError("there is none"), folder)
+    assert (last.name, last.holds) == ("files folder", False)
+
+
 async def test_handlers_that_cannot_be_loaded_are_a_finding_and_hide_no_other(
     configured: Settings, folder: Path
 ) -> None:
@@ -86,6 +96,17 @@ async def test_dead_jobs_are_told_although_nobody_knows_which_handlers_exist(
     told = {one.name: one for one in found}
     assert not told["dead jobs"].holds
     assert told["orphaned jobs"].seen == "unknown without handlers"
+
+
+async def test_a_pattern_that_is_nearly_a_known_type_is_told_before_anything_came(
+    configured: Settings, folder: Path, receiver_database: str
+) -> None:
+    async def function(event: Event, ctx: Context) -> None: ...
+
+    mine = handler("transcription.complete", name="mine")(function)
+    told = {one.name: one for one in await look(configured, receiver_database, folder, handlers={"mine": mine})}
+    assert told["patterns"].holds
+    assert "transcription.complete of mine, but there is transcription.completed" in told["patterns"].seen
 
 
 async def test_the_loop_does_not_wait_for_the_disk(configured: Settings, folder: Path, receiver_database: str) -> None:

@@ -90,6 +90,19 @@ def test_any_line_can_be_read_and_written_again(text: str, before: str) -> None:
     assert (again.filter, again.texts) == (found.filter, found.texts)
 
 
+@pytest.mark.parametrize("name", ["", "title"])
+@pytest.mark.parametrize("value", ["//x", "https://a.test/x", "a b", "state:done", "a:b"])
+def test_a_word_means_the_same_in_a_line(name: str, value: str) -> None:
+    words = (Word("state", "done"), Word(name, value))
+    assert read(asked.line(words)).words == words
+
+
+def test_words_are_taken_as_they_are() -> None:
+    found = asked.meant((Word("title", 'a" state:dead'), Word("type", 'a.b"')), sources=())
+    assert found.filter.title == 'a" state:dead'
+    assert len(found.wrong) == 1
+
+
 def test_a_line_is_bounded_and_has_no_zero_in_it() -> None:
     found = read("a\0b " + "x" * 10_000)
     assert found.texts[:2] == ("a", "b")

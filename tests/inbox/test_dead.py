@@ -139,7 +139,9 @@ async def test_a_connection_does_what_a_pool_does(db: Pool) -> None:
          Filter("crm", "a b", timedelta(days=7), "transcription.*"), []),
         ({"type": "*", "handler": "", "error": "\0x"}, Filter(error="x"), []),
         ({"since": "7"}, ALL, ["since:7 is none: write a number"]),
-        ({"since": "7 d", "type": "A"}, ALL, ["is none: write a number", "type:A is none"]),
+        ({"since": "7 d", "type": "A"}, Filter(type="A"), ["is none: write a number", "type:A is none"]),
+        ({"type": 'a.b"'}, Filter(type='a.b"'), ["is none: write transcription.failed"]),
+        ({"since": '7d"'}, ALL, ["is none: write a number"]),
     ],
 )  # fmt: skip
 def test_a_form_is_a_filter(fields: dict[str, str], wanted: Filter, said: list[str]) -> None:

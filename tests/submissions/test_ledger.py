@@ -452,6 +452,16 @@ async def test_what_was_charged_is_added_up_anew_each_minute(db: Pool) -> None:
         assert (await counted(db))[series] == total
 
 
+async def test_charges_that_nobody_told_are_counted_and_are_no_total(db: Pool) -> None:
+    for number in (7, 8):
+        await announce(db, f"evt_{number}", number=number, usd=0.25)
+    await read_all(db)
+    await db.execute("update receiver.charges set amount = null, unit = null")
+    await Ledger(db).count()
+    found = {series: value for series, value in (await counted(db)).items() if series.startswith("charges")}
+    assert found == {f'charges_untold["transcribe.so", "{API}", "default"]': 2.0}
+
+
 async def test_a_right_that_is_missing_for_counts_stops_no_charge(db: Pool) -> None:
     await announce(db, "evt_1")
     await db.execute("drop table receiver.totals")

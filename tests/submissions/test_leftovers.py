@@ -193,3 +193,18 @@ async def test_a_worker_looks_at_both_as_soon_as_it_starts(here: Bench) -> None:
     watching.cancel()
     with pytest.raises(asyncio.CancelledError):
         await watching
+
+
+async def test_what_killed_workers_have_fetched_and_sent_is_removed(here: Bench) -> None:
+    over = await here.submit("fail.mp3")
+    fetched = here.shelf.place / "fetched" / "0123456789abcdef" / "0" / "voice.wav"
+    on_its_way = here.shelf.place / "waiting" / f"{over.id}.brought" / "voice.wav"
+    for path in (fetched, on_its_way):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    await leftovers(here).remove_files()
+    assert (fetched.exists(), on_its_way.exists()) == (False, True)
+    for state, tries in ((State.SENT, 1), (State.FAILED, -1)):
+        await records.move(here.db, over.id, state, Change(tries=tries))
+    await leftovers(here).remove_files()
+    assert not on_its_way.parent.exists()

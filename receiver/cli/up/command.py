@@ -85,7 +85,7 @@ def up(*, sandbox: bool, sandbox_port: int, everything: bool, web: int | None, w
     if sandbox and configured.port == sandbox_port:
         raise ConfigError(f"PORT and --sandbox-port are both {sandbox_port}: set one of them to another port")
     # Report a mistake in a handler here, once, and not in every process.
-    discovery.load(configured, quiet=True)
+    discovery.load(configured)
     if simulation is not None:
         bind("127.0.0.1", sandbox_port, advice="pass another --sandbox-port").close()
         if simulation.left_out:
@@ -198,6 +198,8 @@ async def _end(children: Sequence[Child], seconds: float, hurry: asyncio.Event, 
     await ending
     hurrying.cancel()
     await asyncio.gather(*(child.end(longest) for child in children))
+    if first:
+        say("stopped")
 
 
 async def _hurry(children: Sequence[Child], hurry: asyncio.Event) -> None:

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
-from receiver.console import forms
+from receiver.console import forms, objects
 from receiver.console.pages import transcripts
 from receiver.console.rendering import render, with_query
 from receiver.console.state import Console
@@ -93,10 +93,13 @@ async def file(request: Request, console: Console) -> Response:
     artifact = named.get(asked)  # its path is not made of the address
     if artifact is None:
         raise HTTPException(404, f"{found.id} has no such file, or `receiver prune --artifacts` has deleted it.")
-    status = await asyncio.to_thread(shelf.stored, artifact)
     played = playing.kind(artifact.name)
+    kind = played or artifact.safe_type
+    if artifact.in_bucket:
+        return await objects.answer(request, artifact, kind, inline=played is not None)
+    status = await asyncio.to_thread(shelf.stored, artifact)
     return FileResponse(
-        artifact.path, media_type=played or artifact.safe_type, filename=artifact.name, stat_result=status,
+        artifact.path, media_type=kind, filename=artifact.name, stat_result=status,
         content_disposition_type="inline" if played else "attachment",
     )  # fmt: skip
 

@@ -6,7 +6,6 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -110,14 +109,10 @@ async def _whole(request: Request, console: Console) -> Whole:
 
 
 async def _transcript(console: Console, answer: Answer) -> Transcript:
-    known = console.transcripts.get(answer)
-    if known is None:
-        content = await console.read(partial(reading.content, answer=answer))
-        if content is None:
-            raise HTTPException(404, GONE)
-        known = await answer.transcript(content)
-        console.transcripts.keep(answer, known)
-    return replace(known, title=answer.title)
+    found = await console.transcripts.read(answer, console.read)
+    if found is None:
+        raise HTTPException(404, GONE)
+    return found
 
 
 async def _answer(request: Request, console: Console) -> Answer:
@@ -185,8 +180,10 @@ async def _player(request: Request, found: Whole) -> Player | None:
 
 
 def _first_here(files: Sequence[Artifact]) -> Artifact | None:
-    """Return the first of some files that lies on this machine as it was fetched. This blocks."""
+    """Return the first of some files that lies in a bucket, or on this machine as it was fetched. This blocks."""
     for file in files:
+        if file.in_bucket:
+            return file
         with suppress(ImpossibleError):
             shelf.stored(file)
             return file

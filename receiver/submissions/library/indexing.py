@@ -18,7 +18,7 @@ import asyncpg
 from receiver.database import TROUBLE, Connection, Pool, query
 from receiver.errors import ImpossibleError, ProviderError
 from receiver.failpoints import Failpoint, reach
-from receiver.logs.seldom import Heard, Seldom
+from receiver.logs.seldom import Seldom
 from receiver.submissions.library import passages, reading
 from receiver.submissions.library.passages import Passage
 from receiver.submissions.library.reading import Answer
@@ -38,7 +38,7 @@ class Indexing:
 
     async def watch(self) -> None:
         """Put what was kept into the library, until cancelled. While the database is away, nothing is done."""
-        said = Seldom(_say, seconds=60.0)
+        said = Seldom.warning(log, "no transcripts can be put into the library now")
         while True:
             has_more = False
             try:
@@ -100,8 +100,3 @@ async def _put_passages(connection: Connection, transcript: int, first: int, som
         [json.dumps(passage.starts) for passage in some],
     ]
     await connection.execute(query("library/put_passages"), transcript, *columns)
-
-
-def _say(heard: Sequence[Heard]) -> None:
-    for kind in heard:
-        log.warning("no transcripts can be put into the library now: %s", kind.what)

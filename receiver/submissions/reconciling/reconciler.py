@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from receiver.database import AWAY, Pool
 from receiver.errors import BusyError, ProviderError, RateLimited, StoreUnavailableError
 from receiver.events import AccountId
 from receiver.failpoints import Failpoint, reach
-from receiver.logs.seldom import Heard, Seldom
+from receiver.logs.seldom import Seldom
 from receiver.providers import Source, TranscribeSo
 from receiver.settings import Account as ConfiguredAccount
 from receiver.settings import Settings
@@ -52,7 +52,7 @@ class Reconciler:
 
     async def watch(self) -> None:
         """Compare at once, and then whenever it is time, until cancelled. Without accounts there is nothing to do."""
-        said, is_start = Seldom(_say, seconds=60.0), True
+        said, is_start = Seldom.warning(log, "nothing can be compared"), True
         while self.accounts and self.every:
             try:
                 await records.begin(self.db, list(self.accounts))
@@ -66,7 +66,7 @@ class Reconciler:
 
     async def watch_doubts(self) -> None:
         """Look up what deliveries have announced that were refused for their time, until cancelled."""
-        said, users_are_known = Seldom(_say, seconds=60.0), False
+        said, users_are_known = Seldom.warning(log, "nothing can be compared"), False
         while self.accounts:
             try:
                 await records.begin(self.db, list(self.accounts))
@@ -150,8 +150,3 @@ def of(db: Pool, clients: Mapping[AccountId, Source], configured: Settings, inte
     }  # fmt: skip
     its = {account.id: account for account in configured.webhook_accounts}
     return Reconciler(db, accounts, its, timedelta(seconds=configured.reconcile_seconds))
-
-
-def _say(heard: Sequence[Heard]) -> None:
-    for kind in heard:
-        log.warning("nothing can be compared: %s", kind.what)

@@ -95,6 +95,15 @@ async def test_a_reader_is_sent_to_nothing_that_only_an_operator_can_do(asked: A
     assert "test event" not in (await (await asked.reader()).page("/")).text
 
 
+async def test_charges_that_nobody_told_are_no_amount(operator: Person, db: Pool) -> None:
+    account = ["transcribe.so", "https://api.example.com", "default"]
+    for name, labels, value in (("charges", [*account, ""], 0), ("charges_untold", account, 3)):
+        await db.execute("insert into receiver.totals values ($1, $2)", name + json.dumps(labels), value)
+    page = await operator.page("/")
+    assert "transcribe.so default: charges whose amount is not told: 3" in page.text
+    assert "charged so far" not in page.text
+
+
 async def test_the_hours_are_drawn(operator: Person, db: Pool) -> None:
     await count(db, 'deliveries["default", "stored"]', 40)
     await count(db, 'deliveries["default", "refused"]', 2, ago="2 hours")

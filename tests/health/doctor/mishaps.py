@@ -11,11 +11,9 @@ import json
 import random
 import socket
 import socketserver
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -242,16 +240,3 @@ class _Connection(socketserver.StreamRequestHandler):
             answer.begin()
             body = answer.read()
         return f"HTTP/1.1 {answer.status} x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
-
-
-@contextmanager
-def relay(port: int) -> Iterator[Relay]:
-    """Run a relay in front of a receiver."""
-    with Relay(port) as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield running
-        finally:
-            running.shutdown()
-            thread.join()

@@ -73,6 +73,12 @@ def test_charges_are_those_of_the_configured_accounts() -> None:
     assert found["receiver_charges"] == {("timbr", "default", "USD"): 2.0}
 
 
+def test_what_nobody_told_is_no_charge_of_nothing() -> None:
+    account = AccountId("timbr", "https://api.test", "default")
+    written = replace(FIGURES, totals={Series("charges", (*account, "")): 0.0}, accounts=[account])
+    assert samples.of_figures(written, ())["receiver_charges"] == {}
+
+
 def test_the_buckets_of_a_histogram_are_added_up() -> None:
     totals = {
         Series("attempt_seconds", ("a", "0.1")): 2.0, Series("attempt_seconds", ("a", "+Inf")): 1.0,

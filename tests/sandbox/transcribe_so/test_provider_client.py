@@ -8,12 +8,10 @@ import hashlib
 import json
 import os
 import subprocess
-import threading
 import time
 import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +21,9 @@ import srt  # type: ignore[import-untyped] # it has no types
 
 from receiver import signature
 from receiver.sandbox import EXAMPLE_ID
-from tests.npm import npm_packages  # noqa: F401 - a fixture
+from tests.peers.npm import npm_packages  # noqa: F401 - a fixture
 from tests.processes import Processes, free_port, open_folder, until
+from tests.servers import App
 
 FINE, API_ERROR, USAGE, AUTHENTICATION, PAYMENT, TRANSIENT, BUDGET = range(7)
 TALK = ("--source", "youtube", "--url", "https://youtu.be/talk")
@@ -75,42 +74,10 @@ def client(npm_packages: Path, sandbox_url: str, request: pytest.FixtureRequest)
     return Client(script, sandbox_url, f"tsk_live_{request.node.name}")
 
 
-class Callbacks(ThreadingHTTPServer):
-    """A listener on the loopback that takes deliveries and keeps them."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Taker)
-        self.taken: list[tuple[list[tuple[bytes, bytes]], bytes]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/done"
-
-
-class _Taker(BaseHTTPRequestHandler):
-    server: Callbacks
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-        self.server.taken.append(([(k.encode(), v.encode()) for k, v in self.headers.items()], body))
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Say nothing."""
-
-
 @pytest.fixture
-def callbacks() -> Iterator[Callbacks]:
-    with Callbacks() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+def callbacks() -> Iterator[App]:
+    with App().running() as running:
+        yield running
 
 
 def write_sound(path: Path) -> None:
@@ -149,9 +116,7 @@ def test_a_quote_is_free_and_no_job(client: Client) -> None:
     assert waited["status"] == "quoted"
 
 
-def test_it_uploads_a_file_transcribes_it_and_is_called_back(
-    client: Client, callbacks: Callbacks, tmp_path: Path
-) -> None:
+def test_it_uploads_a_file_transcribes_it_and_is_called_back(client: Client, callbacks: App, tmp_path: Path) -> None:
     sound = tmp_path / "talk.wav"
     write_sound(sound)
     uploaded = client.read("upload", str(sound), "--duration", "1.5")
@@ -160,7 +125,7 @@ def test_it_uploads_a_file_transcribes_it_and_is_called_back(
     assert [u["sha256"] for u in arrived if u["id"] == uploaded["upload_id"]] == [digest]
     job = client.read(
         "create", "--source", "upload", "--upload-id", uploaded["upload_id"], "--duration", "1.5",
-        "--callback-url", callbacks.url,
+        "--callback-url", f"{callbacks.url}/done",
     )  # fmt: skip
     number = str(job["id"])
     waited = client.read("wait", number, "--include", "all")
@@ -170,9 +135,10 @@ def test_it_uploads_a_file_transcribes_it_and_is_called_back(
     assert result["segments"][-1]["end_seconds"] == 1.5
     spoken = [cue.content for cue in srt.parse(client.run("subtitles", number))]
     assert spoken == [segment["text"] for segment in result["segments"]]
-    headers, body = until(lambda: callbacks.taken, "the callback")[0]
-    signature.verify(headers, body, secrets=[job["callback"]["secret"].encode()], now=time.time())
-    assert json.loads(body)["data"]["transcription"]["id"] == job["id"]
+    got = until(lambda: callbacks.got, "the callback")[0]
+    headers = [(name.encode(), value.encode()) for name, value in got.headers.items()]
+    signature.verify(headers, got.body, secrets=[job["callback"]["secret"].encode()], now=time.time())
+    assert got.json["data"]["transcription"]["id"] == job["id"]
     assert client.read("delete", number, "--yes") == {"id": job["id"], "deleted": True}
     assert client.code("get", number, status=API_ERROR) == "not_found"
 

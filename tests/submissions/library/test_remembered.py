@@ -1,35 +1,57 @@
 """`submissions.library.remembered`: the transcripts that were read last."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from receiver.submissions.library.reading import Answer
 from receiver.submissions.library.remembered import Remembered
-from receiver.transcripts import Segment, Transcript, Word
 
 NOW = datetime.now(UTC)
-ANSWER = Answer("openai", "https://api.test", "1", "", NOW, "", None, None, None, None)
-TEN = Transcript((Segment(0, 1, "said", None, (Word(0, 1, "said"),)),) * 5)
+ANSWER = Answer("transcribe.so", "https://api.test", "1", "", NOW, "", None, "A talk", None, None)
+SEGMENTS = [{"start_seconds": 0, "end_seconds": 1, "text": "said"}] * 10
+CONTENT = json.dumps({"id": 1, "status": "completed", "segments": SEGMENTS}).encode()
 
 
-def test_of_many_those_that_were_asked_for_last_stay() -> None:
+async def is_read(known: Remembered, answer: Answer, content: bytes | None = CONTENT) -> bool:
+    """Read what an answer holds, and return whether the database was asked for it."""
+    asked = []
+
+    async def read(work: object) -> bytes | None:
+        asked.append(work)
+        return content
+
+    found = await known.read(answer, read)
+    assert (found is None) == (content is None)
+    assert found is None or (len(found.segments), found.title) == (10, answer.title)
+    return bool(asked)
+
+
+async def test_of_many_those_that_were_asked_for_last_stay() -> None:
     known = Remembered(most=20)
     one, two, three = (replace(ANSWER, transcription_id=number) for number in "123")
-    known.keep(one, TEN)
-    known.keep(two, TEN)
-    assert known.get(one) is TEN
-    known.keep(three, TEN)
-    assert (known.get(one), known.get(two), known.get(three)) == (TEN, None, TEN)
+    assert [await is_read(known, answer) for answer in (one, two, one, three)] == [True, True, False, True]
+    assert [await is_read(known, answer) for answer in (one, three, two)] == [False, False, True]
 
 
-def test_the_last_one_stays_however_long_it_is() -> None:
+async def test_the_last_one_stays_however_long_it_is() -> None:
     known = Remembered(most=5)
-    known.keep(ANSWER, TEN)
-    assert known.get(ANSWER) is TEN
+    assert [await is_read(known, ANSWER) for _ in range(2)] == [True, False]
 
 
-def test_another_run_is_another_transcript() -> None:
+async def test_another_run_is_another_transcript() -> None:
     known = Remembered()
-    known.keep(ANSWER, TEN)
-    assert known.get(replace(ANSWER, completed_at="2026-01-01T00:00:00Z")) is None
-    assert known.get(replace(ANSWER, fetched_at=NOW + timedelta(seconds=1))) is None
+    for other in ({}, {"completed_at": "2026-01-01T00:00:00Z"}, {"fetched_at": NOW + timedelta(seconds=1)}):
+        assert await is_read(known, replace(ANSWER, **other))
+
+
+async def test_a_title_that_has_changed_since_is_the_new_one() -> None:
+    known = Remembered()
+    assert await is_read(known, ANSWER)
+    assert not await is_read(known, replace(ANSWER, title="Another"))
+
+
+async def test_what_is_gone_is_none_and_is_not_remembered() -> None:
+    known = Remembered()
+    assert await is_read(known, ANSWER, None)
+    assert await is_read(known, ANSWER)
