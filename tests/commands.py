@@ -6,13 +6,13 @@ import json
 import logging
 import os
 import signal
+import subprocess
 import threading
 import wave
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from receiver.settings.environment import OURS, READ, SOURCES
 from tests import inside
 from tests.processes import WAIT_SECONDS, until
 from tests.secrecy import Secrecy
+from tests.servers import Quiet, quiet
 
 KEY = "tsk_test_of_the_commands"
 NO_KNOBS = Knobs()
@@ -206,39 +207,21 @@ class Scripted:
     def running(self) -> Iterator["Scripted"]:
         scripted = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             def answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                body = self.body()
                 line = f"{self.command} {self.path}"
                 if line == LIST and line not in scripted.answers:
-                    self.say(200, {"data": []})
+                    self.say(200, b'{"data": []}')
                     return
                 key, signature = (self.headers.get(name) for name in ("Idempotency-Key", "X-Transcribe-Signature"))
                 scripted.requests.append(Request(line, key, body, signature))
                 prepared = scripted.answers[line]
-                self.say(*(prepared.pop(0) if len(prepared) > 1 else prepared[0]))
+                status, said = prepared.pop(0) if len(prepared) > 1 else prepared[0]
+                self.say(status, json.dumps(said).encode())
 
-            def say(self, status: int, said: object) -> None:
-                raw = json.dumps(said).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(raw)))
-                self.end_headers()
-                self.wfile.write(raw)
-
-            do_GET = do_POST = do_PUT = answer  # noqa: N815 - the base's names
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-            self.url = f"http://127.0.0.1:{server.server_address[1]}"
-            thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-            thread.start()
-            try:
-                yield self
-            finally:
-                server.shutdown()
-                thread.join()
+        with quiet(Handler) as self.url:
+            yield self
 
     def asked(self, line: str) -> list[Request]:
         """Return the requests of this `METHOD path`."""
@@ -258,6 +241,18 @@ def heeding_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def press_ctrl_c(process: subprocess.Popen[bytes], press: Callable[[], object]) -> int:
+    """Interrupt a question as a person does, who presses again if nothing comes of it; returns the exit status.
+
+    Python loses an interruption that comes between its question and the reading of an answer.
+    """
+    for _ in range(int(WAIT_SECONDS / 5)):
+        press()
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(5)
+    raise AssertionError(f"Ctrl-C ended nothing in {WAIT_SECONDS:g} s")
 
 
 def wav(path: Path, seconds: float = 1.0) -> Path:

@@ -21,12 +21,15 @@ from receiver.settings.accounts import SOURCES
 from receiver.settings.model import SECRETS
 from receiver.testing import Scratch
 from receiver.web import body
-from tests.processes import REPOSITORY, Processes, free_port, until
+from tests.processes import Processes, free_port, until
+from tests.readme import BLOCKS, README, REPOSITORY, block, replaced
 
-README = (REPOSITORY / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-NOTES, NEWSROOM, YOUTUBE, TEST, SCRIPT = BLOCKS
-(SHELL,) = re.findall(r"```\n(export TRANSCRIBE_API_URL=.*?)```", README, re.DOTALL)
+NOTES = block('"""Keep the show notes')
+NEWSROOM = block('"""Post finished transcripts')
+YOUTUBE = block('"""Keep the chapters')
+TEST = block("from handlers.show_notes import")
+SCRIPT = block('"""Print the title')
+SHELL = block("export TRANSCRIBE_API_URL=")
 LINES = (
     "python3 -m venv .venv && .venv/bin/pip install -e '.[embedded]' && .venv/bin/receiver up --sandbox",
     "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/pytest",
@@ -46,8 +49,7 @@ def test_the_bound_of_a_body_is_said_as_it_is() -> None:
 
 
 def test_the_two_lines_stand_alone() -> None:
-    blocks = re.findall(r"```\n(.*?)```", README, re.DOTALL)
-    assert [block.strip() for block in blocks if "venv" in block] == list(LINES)
+    assert [one.strip() for one in BLOCKS if "venv .venv" in one] == list(LINES)
 
 
 async def test_the_first_handler_keeps_show_notes(receiver_scratch: Scratch) -> None:
@@ -114,7 +116,7 @@ def test_the_five_lines_of_shell_bring_a_transcript_and_the_script_finds_it(proc
     folder, tools = processes.folder, Path(sys.executable).parent
     environment = processes.environment | {"PATH": f"{tools}:{os.environ['PATH']}"}
     (folder / "script.py").write_text(SCRIPT)
-    shell = SHELL.replace(":9000", f":{port}") + "python script.py\n"
+    shell = replaced(SHELL, {":9000": f":{port}"}) + "python script.py\n"
     ran = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", shell], cwd=folder, env=environment, capture_output=True, text=True,
         timeout=100, check=False,
