@@ -10,14 +10,12 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 
+from receiver import is_unseen
+
 STEM_BYTES, ID_BYTES, FOLDER_BYTES = 160, 40, 80  # of UTF-8; with the longest ending a name stays below 255
 
 # Separators; what Windows refuses; what the links of Obsidian cannot contain.
 _FORBIDDEN = re.compile(r'[/\\<>:"|?*#^\[\]]|\s')
-# Letters and marks that show nothing: names that look the same would differ.
-_UNSEEN = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufffc\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
-)
 _EDGES = " .-~"  # at the beginning; at the end Windows leaves out spaces and dots
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)", re.IGNORECASE)
 _OF_A_SITE = re.compile(r"\A_*index(?=\.|\Z)", re.IGNORECASE)  # to Hugo such a file stands for its whole folder
@@ -67,9 +65,10 @@ def _part(text: str, most: int) -> str:
 
 def _plain(text: str) -> str:
     """Return a text on one line in NFC, without what no name can contain."""
-    spaced = _UNSEEN.sub("", _FORBIDDEN.sub(" ", unicodedata.normalize("NFC", text)))
+    spaced = _FORBIDDEN.sub(" ", unicodedata.normalize("NFC", text))
     return unicodedata.normalize("NFC", " ".join("".join(filter(_is_shown, spaced)).split()))
 
 
 def _is_shown(one: str) -> bool:
-    return one == " " or (one.isprintable() and not one.isspace())
+    """Whether a character shows something: names that look the same would differ without it."""
+    return one == " " or (one.isprintable() and not one.isspace() and not is_unseen(one))

@@ -3,8 +3,8 @@
 A transcription keeps the name that it got first: `receiver.file_names` says whose a name is. So two transcriptions with
 one title have two names, and a transcription that ends again replaces its own files. A file that somebody else has
 written is not replaced. The texts take their places while the row of the name is locked, right before the job is done.
-A job that dies in between does it again, with the same bytes. What is older than the files never replaces them: a later
-end is noted before anything is written. Only a submission's files that are then on their way into a bucket arrive.
+A job that dies in between does it again, with the same bytes. What is older than the files never replaces them. Only
+the files of a submission go into a bucket at once: of two ends at the same time, the one that is sent last stays.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from receiver import (
 )
 
 from . import _names
-from ._bucket import Bucket
+from ._bucket import opened
 from ._folder import Folder
 from ._front_matter import front_matter
 
@@ -68,7 +68,7 @@ def files(event: Event, ctx: Context) -> None:
     with _opened(place, ctx) as writer:
         name = _named(event, ctx, writer, place)
         end = place, _names.folded(name), event.transcription.completed_at or ""
-        if ctx.wait(ctx.db.fetchval(query("handlers/note_file_end"), *end)) is not None:
+        if not ctx.wait(ctx.db.fetchval(query("handlers/is_older_end"), *end)):
             for ending, content in contents.items():
                 writer.put(f"{name}{ending}", content)
         is_latest = ctx.wait(_publish(ctx, writer, end))
@@ -120,7 +120,9 @@ def _artifacts(ctx: Context) -> dict[str, Path]:
 
 
 def _opened(place: str, ctx: Context) -> AbstractContextManager[Writer]:
-    return Bucket(place, ctx.wait) if place.startswith("s3://") else Folder(place, ctx.idempotency_key)
+    if place.startswith("s3://"):
+        return opened(place, ctx.wait)
+    return Folder(place, ctx.idempotency_key)
 
 
 def _named(event: Event, ctx: Context, writer: Writer, place: str) -> str:

@@ -20,7 +20,6 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -47,6 +46,8 @@ from receiver import (
     why,
 )
 
+from ._line import Line
+
 ANSWER_SECONDS = 15.0
 REST_SECONDS = 1.0  # for the rest of an answer, so that its connection can be used again
 REST_BYTES = 64 * 1024
@@ -54,16 +55,7 @@ MOST_BYTES = 8_000_000  # of a body; many servers refuse more than 10 MB
 TIMEOUT_SECONDS = 120.0  # the provider can be slow with the transcript
 POLICY = RetryPolicy(attempts=15, limit=timedelta(hours=4))
 SOONEST, LATEST = timedelta(seconds=10), timedelta(hours=1)
-ASIDE = timedelta(minutes=5)  # each wait of a job costs a claim
 TOO_MANY, UNAVAILABLE, GONE = 429, 503, 410
-
-
-@dataclass(slots=True)
-class Line:
-    """What this process knows of an app: whether it has not answered in time the last time, and how many it has now."""
-
-    hangs: bool = False
-    under_way: int = 0
 
 
 def made(found: Sequence[Target], *, seconds: float = ANSWER_SECONDS) -> dict[str, Handler]:
@@ -93,15 +85,10 @@ async def _forward(target: Target, event: Event, ctx: Context, *, line: Line, se
     reason = await ctx.db.fetchval(query("handlers/target_ended"), target.name)
     if reason is not None:
         raise GiveUp(_over(target, reason))
-    if line.hangs and line.under_way:
-        raise Postpone(f"{target.name} has not answered in time, and has another event now", after=ASIDE)
-    line.under_way += 1
-    try:
+    with line.turn(target.name):
         transcript = await _transcript(event, ctx) if target.with_transcript else None
         body, headers = await asyncio.to_thread(_written, target, event, ctx, transcript)  # it can be large
         status, after = await _answer(target, ctx, body, headers, line=line, seconds=seconds)
-    finally:
-        line.under_way -= 1
     if status // 100 == 2:  # noqa: PLR2004 - 2xx
         ctx.log.info("forwarded to %s: answered %d", target.name, status)
         return

@@ -17,16 +17,14 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from datetime import timedelta
-from threading import Lock
 from typing import Any
 
-from receiver import Context, Event, GiveUp, Handler, Postpone, Retry, handler, setting
+from receiver import Context, Event, GiveUp, Handler, Retry, handler, reason, setting
+
+from ._line import Line
 
 TIMEOUT_SECONDS = 30.0  # services have 4 s to connect and 4 s to answer, servers of e-mail 15 s
 SLOW_SECONDS = 3.0  # what fails later than that hangs
-ASIDE = timedelta(minutes=1)
 MOST_TITLE, MOST_DETAIL, MOST_TEXT = 200, 500, 2000  # characters
 WORKS = ("transcription", "translation", "separation", "enhancement")
 UNKNOWN, OVERDUE = "submission.unknown", "submission.overdue"
@@ -76,14 +74,6 @@ class Ear(logging.Filter):
 EAR = Ear()
 
 
-@dataclass(slots=True)
-class Line:
-    """What this process knows of a service: whether it hangs, and whose turn it is then."""
-
-    hangs: bool = False
-    turn: Lock = field(default_factory=Lock)
-
-
 def made(addresses: Sequence[str], occasions: Sequence[str], *, slow: float = SLOW_SECONDS) -> dict[str, Handler]:
     """Return the handler of each address, by names that variables can have.
 
@@ -107,18 +97,14 @@ def _handler(name: str, address: str, patterns: Sequence[str], slow: float) -> H
     def notify(event: Event, ctx: Context) -> None:
         fields = told(event, ctx.account.account)
         text = (ctx.setting("RECEIVER_NOTIFY_TEXT") or "").format(**fields)[:MOST_TEXT]
-        is_alone, began = line.hangs, time.monotonic()
-        if is_alone and not line.turn.acquire(blocking=False):
-            raise Postpone("the service has not answered in time, and has another message now", after=ASIDE)
-        try:
-            _send(name, address, fields["kind"], text)
-            line.hangs = False
-        except Retry:
-            line.hangs = time.monotonic() - began > slow
-            raise
-        finally:
-            if is_alone:
-                line.turn.release()
+        with line.turn("the service"):
+            began = time.monotonic()
+            try:
+                _send(name, address, fields["kind"], text)
+                line.hangs = False
+            except Retry:
+                line.hangs = time.monotonic() - began > slow
+                raise
         ctx.log.info("notified of %s", event.type)
 
     return notify
@@ -162,21 +148,10 @@ def _detail(event: Event, data: Mapping[str, Any]) -> str:
         case "submission.overdue":
             return "it takes much longer than usual, and is still looked at"
     if event.type.endswith(".failed"):
-        return str(_reason(data) or "no reason given")
+        return reason(event)
     seconds, language = event.transcription.duration_seconds, event.transcription.language
     length = None if seconds is None else f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"  # noqa: PLR2004 - a minute
     return ", ".join(one for one in (length, language) if one and one != "auto") or "finished"
-
-
-def _reason(data: Mapping[str, Any]) -> object:
-    """Return the first text that looks like a reason: the payload of a failure is not documented."""
-    for said in (_part(data, "transcription"), _part(data, "submission")):
-        for key in ("error", "error_message", "failure_reason", "reason", "message"):
-            found = said.get(key)
-            found = found.get("message") if isinstance(found, dict) else found
-            if isinstance(found, str) and found.strip():
-                return found
-    return None
 
 
 def _part(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -3,19 +3,21 @@
 It goes through this process, piece by piece. A browser is never sent to the bucket: its address would be a ticket.
 """
 
-import asyncio
+import logging
 import re
 from typing import NamedTuple
 from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.types import Send
 
 from receiver.errors import ImpossibleError
 from receiver.inbox.artifacts import Artifact
 from receiver.inbox.buckets import MEGABYTE, Bucket, BucketError
 
-ANSWER_SECONDS = 10.0
+log = logging.getLogger(__name__)
+
 _RANGE = re.compile(r"bytes *= *([0-9]{0,18}) *- *([0-9]{0,18})", re.IGNORECASE)
 
 
@@ -34,7 +36,8 @@ async def answer(request: Request, artifact: Artifact, kind: str, *, inline: boo
         BucketError: the bucket refuses, or does not answer.
     """
     bucket, path = Bucket.of(artifact.place)
-    await _require(bucket, path, artifact)
+    if await bucket.size(path) != artifact.bytes:  # before anything is answered
+        raise ImpossibleError(f"{artifact.place} is not the file any more that was fetched")
     tag, given = f'"{artifact.sha256}"', request.headers.get("range", "")
     is_part = request.method == "GET" and request.headers.get("if-range", tag) == tag
     try:
@@ -51,7 +54,17 @@ async def answer(request: Request, artifact: Artifact, kind: str, *, inline: boo
     if part is not None:
         headers["content-range"] = f"bytes {start}-{end - 1}/{artifact.bytes}"
     pieces = bucket.pieces(path, start, end, size=artifact.bytes, each=MEGABYTE)
-    return StreamingResponse(pieces, 200 if part is None else 206, headers=headers)
+    return _Streamed(pieces, 200 if part is None else 206, headers=headers)
+
+
+class _Streamed(StreamingResponse):
+    """Ends early where the bucket fails meanwhile: less has come then than was said, so the browser asks again."""
+
+    async def stream_response(self, send: Send) -> None:
+        try:
+            await super().stream_response(send)
+        except (BucketError, ImpossibleError) as exc:
+            log.warning("a file of a bucket has not come whole: %s", exc)
 
 
 def asked(header: str, size: int) -> Part | None:
@@ -71,14 +84,3 @@ def asked(header: str, size: int) -> Part | None:
     if start >= size:
         raise ValueError(header)
     return Part(start, end)
-
-
-async def _require(bucket: Bucket, path: str, artifact: Artifact) -> None:
-    """Refuse an object that is not the file that was fetched, before anything is answered."""
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            size = await bucket.size(path)
-    except TimeoutError:
-        raise BucketError(f"{bucket.address} does not answer within {ANSWER_SECONDS:g} s") from None
-    if size != artifact.bytes:
-        raise ImpossibleError(f"{artifact.place} is not the file any more that was fetched")

@@ -162,7 +162,7 @@ class Context:
 
         Raises:
             Postpone: it lies on another machine, or the bucket cannot be reached now.
-            ImpossibleError: the bucket does not have it any more.
+            ImpossibleError: it is not there any more as it was fetched.
         """
         return await self.fetched.path(artifact, partial(artifacts.folder, self.configured))
 
@@ -213,7 +213,7 @@ class Context:
         if result is None:
             raise GiveUp("the result of its submission is not kept")
         operation = str(self.event.data["submission"]["operation"])
-        return cast("Source", self.client).transcript(operation, result)
+        return await archive.transcript_in(type(cast("Source", self.client)), operation, result)
 
     def _subject(self) -> Subject:
         transcription, (source, api_url, _) = self.event.transcription, self.account

@@ -7,7 +7,7 @@ from tempfile import TemporaryFile
 
 from receiver.database import Connection
 from receiver.health.finding import Finding
-from receiver.inbox.buckets import Bucket, BucketError
+from receiver.inbox.buckets import ANSWER_SECONDS, Bucket, BucketError
 from receiver.logs import clock
 from receiver.providers import SOURCES, Source
 from receiver.settings import Account, Settings
@@ -16,8 +16,6 @@ from receiver.settings.places import BUCKET
 from receiver.submissions import counts, standing
 from receiver.submissions.shelf import open_shelf
 from receiver.submissions.standing import Standing
-
-BUCKET_SECONDS = 10.0
 
 
 async def waiting(connection: Connection) -> Finding:
@@ -102,7 +100,7 @@ def files_folder(configured: Settings) -> list[Finding]:
         return [Finding("files folder", holds=False, seen=seen, todo=todo)]
 
 
-async def buckets(configured: Settings, *, seconds: float = BUCKET_SECONDS) -> list[Finding]:
+async def buckets(configured: Settings, *, seconds: float = ANSWER_SECONDS) -> list[Finding]:
     """Check whether the buckets that files go into exist and accept the key. Nothing is written there.
 
     `seconds`: how long each can take.
@@ -117,10 +115,7 @@ async def buckets(configured: Settings, *, seconds: float = BUCKET_SECONDS) -> l
 
 async def _bucket(name: str, address: str, todo: str, *, seconds: float) -> Finding:
     try:
-        async with asyncio.timeout(seconds):
-            may_look = await Bucket(address).try_out()
-    except TimeoutError:
-        seen = f"{address} does not answer within {seconds:g} s: see AWS_ENDPOINT_URL"
+        may_look = await Bucket(address, seconds=seconds).try_out()
     except BucketError as exc:
         seen = str(exc)
     else:

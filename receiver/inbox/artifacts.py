@@ -1,6 +1,8 @@
 """Where the files lie that submissions have brought."""
 
+import os
 import re
+import stat
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ class Artifact:
     """A file that a submission has brought: a stem, enhanced audio, subtitles.
 
     Attributes:
-        name: as the provider calls it; unique within the submission.
+        name: as the provider calls it, made harmless as a file's name; unique within the submission.
         content_type: as the provider says it; None if it does not.
         bytes: its size.
         sha256: in hexadecimal digits.
@@ -66,6 +68,23 @@ def folder(configured: Settings) -> Path:
     if place is None or place.startswith(BUCKET):
         return embedded.locate(configured.data_dir).path / "artifacts"
     return Path(place)
+
+
+def stored(artifact: Artifact) -> os.stat_result:
+    """Return the facts about the file of an artifact that lies in no bucket. This blocks.
+
+    Raises:
+        ImpossibleError: it lies on another machine, or is not the file that was fetched.
+    """
+    try:
+        found = artifact.path.stat()
+    except OSError as exc:
+        raise ImpossibleError(
+            f"{artifact.name} is not on this machine: it lies where its worker runs, at {artifact.place}"
+        ) from exc
+    if not stat.S_ISREG(found.st_mode) or found.st_size != artifact.bytes:
+        raise ImpossibleError(f"{artifact.place} is not the file any more that was fetched")
+    return found
 
 
 async def keep(db: Database, submission: str, artifacts: Sequence[Artifact]) -> None:

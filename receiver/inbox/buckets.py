@@ -13,19 +13,22 @@ import os
 import re
 import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 from urllib.parse import urlsplit
 
-from receiver.errors import ImpossibleError, ReceiverError
+from receiver.errors import ImpossibleError, Postpone, ReceiverError
 from receiver.settings import values
 from receiver.settings.places import BUCKET
 
 MEGABYTE = 1024 * 1024
+ANSWER_SECONDS = 10.0  # until an answer begins. What it brings, and what is sent, can be large
 REQUEST, REPEATS = timedelta(seconds=60), timedelta(seconds=120)  # one request with its body, and all its repeats
 AT_ONCE = 4  # parts of one large file
+MOST_OPEN = 8  # buckets whose connections are kept
 PART_BYTES, MOST_PARTS = 5 * MEGABYTE, 10_000
 PIECE_BYTES = 8 * MEGABYTE  # of a file that is fetched. A slow reader cannot hold a request open, so each is its own
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
@@ -34,6 +37,7 @@ KEYS = "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION"
 _STATUS = re.compile(r"status code: ([1-5][0-9]{2})\b")
 _CODE = re.compile(r"<Code>([A-Za-z]{1,32})</Code>")
 _REFUSED = ("401", "403")
+SILENCE = "HTTP error: "  # as the library says that no answer came, and not that of a bucket
 NO_BUCKET, DENIED = "NoSuchBucket", "AccessDenied"
 
 
@@ -48,28 +52,28 @@ class BucketError(ReceiverError):
         self.is_refusal = is_refusal
 
 
+class SilentBucketError(BucketError, Postpone):
+    """A bucket has not answered, or not in time. A job waits for it, and its try does not count."""
+
+
 class Bucket:
     """A bucket, or what has a prefix in it: `s3://bucket/prefix`. Paths below it have `/` in between.
+
+    `seconds`: how long it can take until an answer begins.
 
     Raises:
         BucketError: it cannot be opened here: the library is not installed, or a variable makes no sense.
     """
 
-    def __init__(self, address: str) -> None:
-        self.address = address
+    def __init__(self, address: str, *, seconds: float = ANSWER_SECONDS) -> None:
+        self.address, self._seconds = address, seconds
         self._name, _, prefix = address.removeprefix(BUCKET).partition("/")
         try:
             values.need_extra("s3", "obstore")
         except ValueError as exc:
             raise BucketError(f"{BUCKET}{self._name} {exc}") from exc
-        from obstore.store import S3Store  # noqa: PLC0415 - only who has a bucket pays for it
-
-        self._store = S3Store(
-            self._name,
-            prefix=prefix or None,
-            client_options={"timeout": REQUEST, **({"allow_http": True} if _is_http() else {})},
-            retry_config={"max_retries": 2, "retry_timeout": REPEATS},
-        )
+        variables = frozenset(one for one in os.environ.items() if one[0].startswith("AWS_"))
+        self._store = _opened(self._name, prefix, variables)
 
     @classmethod
     def of(cls, address: str) -> tuple[Self, str]:
@@ -101,10 +105,10 @@ class Bucket:
             BucketError: the bucket refuses, or does not answer.
             OSError: the file cannot be read.
         """
-        import obstore  # noqa: PLC0415 - the same
+        import obstore  # noqa: PLC0415 - only who has a bucket pays for it
 
         size = len(content) if isinstance(content, bytes) else await asyncio.to_thread(_size, content)
-        with self._meaning(path, missing=BucketError):
+        async with self._meaning(path, missing=BucketError):
             await obstore.put_async(self._store, path, content, chunk_size=part_bytes(size), max_concurrency=AT_ONCE)
 
     async def has(self, path: str) -> bool:
@@ -132,7 +136,7 @@ class Bucket:
         """
         import obstore  # noqa: PLC0415 - the same
 
-        with self._meaning(path):
+        async with self._meaning(path, seconds=self._seconds):
             return int((await obstore.head_async(self._store, path))["size"])
 
     async def pieces(
@@ -148,9 +152,10 @@ class Bucket:
 
         tag: dict[str, Any] = {}  # of the first piece
         for at in range(start, end, each):
-            with self._meaning(path):
-                asked: Any = {"range": (at, min(at + each, end)), **tag}
+            asked: Any = {"range": (at, min(at + each, end)), **tag}
+            async with self._meaning(path, seconds=self._seconds):
                 found = await obstore.get_async(self._store, path, options=asked)
+            async with self._meaning(path):
                 content = bytes(await found.bytes_async())
             if found.meta["size"] != size:
                 raise ImpossibleError(f"{self._at(path)} is not the file any more that was stored")
@@ -186,23 +191,34 @@ class Bucket:
         import obstore  # noqa: PLC0415 - the same
 
         if paths:
-            with self._meaning("", missing=BucketError):
+            async with self._meaning("", missing=BucketError, seconds=self._seconds):
                 await obstore.delete_async(self._store, list(paths))
 
-    @contextmanager
-    def _meaning(self, path: str, *, missing: type[ReceiverError] = ImpossibleError) -> Iterator[None]:
-        """Raise an error of the library as one of ours. `missing`: what it is that there is no such object."""
+    @asynccontextmanager
+    async def _meaning(
+        self, path: str, *, missing: type[ReceiverError] = ImpossibleError, seconds: float | None = None
+    ) -> AsyncIterator[None]:  # fmt: skip
+        """Raise an error of the library as one of ours. `missing`: what it is that there is no such object.
+
+        `seconds`: how long it can take.
+        """
         from obstore.exceptions import BaseError, PreconditionError  # noqa: PLC0415 - the same
 
+        limit = asyncio.timeout(seconds)
         try:
-            yield
+            async with limit:
+                yield
         except PreconditionError:
             raise BucketError(f"{self._at(path)} was replaced while it was read") from None
         except (BaseError, OSError, ValueError) as exc:  # `from None`: a traceback would show what is hidden here
+            if limit.expired():
+                why = f"{self.address} does not answer within {seconds:g} s: see AWS_ENDPOINT_URL"
+                raise SilentBucketError(why) from None
             said = _said(exc)
             if isinstance(exc, FileNotFoundError) and NO_BUCKET not in said:
                 raise missing(f"{self._at(path)} is not there") from None
-            raise BucketError(self._why(*said), is_refusal=said[0] in _REFUSED) from None
+            kind = SilentBucketError if SILENCE in str(exc) else BucketError
+            raise kind(self._why(*said), is_refusal=said[0] in _REFUSED) from None
 
     def _why(self, status: str = "", code: str = "") -> str:
         """Return what the answer means, and what to do."""
@@ -222,6 +238,19 @@ class Bucket:
 def part_bytes(size: int) -> int:
     """Return how large each part of a file is, because a bucket takes at most so many."""
     return max(PART_BYTES, -(-size // MOST_PARTS))
+
+
+@lru_cache(MOST_OPEN)
+def _opened(name: str, prefix: str, _variables: frozenset[tuple[str, str]]) -> Any:
+    """Return what keeps the connections to a bucket. `_variables`: all that the library reads, so others open anew."""
+    from obstore.store import S3Store  # noqa: PLC0415 - the same
+
+    return S3Store(
+        name,
+        prefix=prefix or None,
+        client_options={"timeout": REQUEST, **({"allow_http": True} if _is_http() else {})},
+        retry_config={"max_retries": 2, "retry_timeout": REPEATS},
+    )
 
 
 def _is_http() -> bool:

@@ -184,12 +184,12 @@ class Prune:
             await self.walk(self._answers, ("",) * 5)
         return not self.stop.is_set()
 
-    async def walk(self, batch: Batch, after: Any) -> None:
-        """Prune batch by batch, until one was the last or the run is stopped.
+    async def walk(self, batch: Batch, after: Any, pace: Pace | None = None) -> None:
+        """Prune batch by batch, until one was the last or the run is stopped. `pace`: if it is not that of the run.
 
         A batch that waits too long for somebody's lock is made again, with fewer rows.
         """
-        rows = FIRST
+        rows, pace = FIRST, pace or self.pace
         while not self.stop.is_set():
             began = time.monotonic()
             try:
@@ -207,9 +207,9 @@ class Prune:
                 self._add(step.gone)
                 if step.is_last:
                     return
-                rows = fitting(rows, time.monotonic() - began, self.pace.seconds)
+                rows = fitting(rows, time.monotonic() - began, pace.seconds)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.stop.wait(), (time.monotonic() - began) * self.pace.rest)
+                await asyncio.wait_for(self.stop.wait(), (time.monotonic() - began) * pace.rest)
 
     def _add(self, gone: Gone) -> None:
         for name, number in asdict(gone).items():

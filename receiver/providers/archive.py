@@ -9,6 +9,7 @@ the first caller: the lock is in the database and ends with its transaction.
 An answer of the kind `result` becomes searchable: a trigger notes it for `submissions/library`, whoever keeps it.
 """
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -19,10 +20,12 @@ from receiver import providers
 from receiver.database import Database, Pool, query
 from receiver.errors import ProviderError, ProviderUnavailable
 from receiver.events import Event
-from receiver.providers import TranscribeSo, regenerations
+from receiver.providers import Source, TranscribeSo, regenerations
 from receiver.providers.regenerations import Asked, Before, Wish
 from receiver.providers.transcribe_so import NotReady, TimestampsAnswer, read, read_result
 from receiver.transcripts import Timestamps, Transcript
+
+AT_ONCE_BYTES = 32 * 1024  # in less time than a thread takes to begin on a busy machine
 
 T = TypeVar("T")
 Fetch: TypeAlias = Callable[[], Awaitable[tuple[bytes, T]]]  # an answer, and what was read in it
@@ -70,6 +73,19 @@ async def kept_timestamps(db: Database, key: tuple[str, str, str, str]) -> list[
         with suppress(ProviderUnavailable):
             found.append((await read(TimestampsAnswer, row["answer"])).timestamps())
     return found
+
+
+async def transcript_in(source: type[Source], operation: str, answer: bytes) -> Transcript:
+    """Return the transcript in an answer of a source, without its title. A large one does not block the event loop.
+
+    Raises:
+        ProviderError: it cannot be read.
+    """
+    if issubclass(source, TranscribeSo):
+        return (await read_result(answer))[1]
+    if len(answer) <= AT_ONCE_BYTES:
+        return source.transcript(operation, answer)
+    return await asyncio.to_thread(source.transcript, operation, answer)
 
 
 class Archive:

@@ -6,16 +6,17 @@ finds the folder, knows that the files lay here, and deletes the rows. What lies
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import asyncpg
 
 from receiver.database import Connection, Database, query
-from receiver.inbox.buckets import Bucket, BucketError
+from receiver.inbox.buckets import Bucket
 from receiver.inbox.retention import COUNTED, Gone, Horizon, Old, Prune, Step
 from receiver.submissions.shelf import Shelf
 
+BUCKET_SECONDS = 2.0  # for a batch
 ANSWER_SECONDS = 30.0  # the database ends a transaction that is idle for a minute
 
 
@@ -33,7 +34,8 @@ async def clear(run: Prune, shelf: Shelf) -> bool:
         BucketError: the bucket refuses, or does not answer. The rows of this batch stay.
     """
     files = _Files(shelf, run.before)
-    await run.walk(files.batch, "")
+    # The answer of a bucket is no time of the database's.
+    await run.walk(files.batch, "", run.pace if shelf.bucket is None else replace(run.pace, seconds=BUCKET_SECONDS))
     await asyncio.to_thread(files.remove_folders)
     return not run.stop.is_set()
 
@@ -76,16 +78,12 @@ class _Files:
         if not places or self.shelf.bucket is None:
             return
         start = len(self.shelf.bucket) + 1
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await Bucket(self.shelf.bucket).delete([place[start:] for place in places])
-        except TimeoutError:
-            raise BucketError(f"{self.shelf.bucket} does not answer within {ANSWER_SECONDS:g} s") from None
+        await Bucket(self.shelf.bucket, seconds=ANSWER_SECONDS).delete([place[start:] for place in places])
 
     def _are_in_bucket(self, row: asyncpg.Record) -> bool:
         """Whether all files of a submission are in the bucket, where those of this submission belong."""
         folder = f"{self.shelf.bucket}/{row['source']}/{row['id']}/"
-        return all(place.startswith(folder) and "/" not in place.removeprefix(folder) for place in row["places"])
+        return all("/" not in place.removeprefix(folder) for place in row["places"])
 
     def _delete(self, old: list[asyncpg.Record]) -> tuple[list[str], Gone]:
         """Delete the files that lie here; return their submissions, and how much is gone. This blocks."""

@@ -80,11 +80,13 @@ class Leftovers:
         await asyncio.to_thread(fetched.sweep, self.shelf.place)
         waiting = await asyncio.to_thread(self.shelf.waiting)
         states = await records.states(self.db, waiting) if waiting else {}
-        long_ago = time.time() - UNKNOWN_SECONDS
+        long_ago, useless = time.time() - UNKNOWN_SECONDS, set[str]()
         for submission, changed_at in waiting.items():
             is_useless = states[submission] in OVER if submission in states else changed_at < long_ago
             if is_useless:
-                self.shelf.forget(submission)
+                useless.add(submission)
+        if useless:
+            await self.shelf.forget(useless)
 
     async def _end(self, connection: Connection, dead: Submission, reason: str) -> None:
         error = f"its job was given up: {reason}"

@@ -10,7 +10,6 @@ from receiver.errors import ImpossibleError
 from receiver.inbox import artifacts
 from receiver.providers import Source, TranscribeSo, archive, by_name, content
 from receiver.providers.archive import Archive
-from receiver.providers.transcribe_so import read_result
 from receiver.settings import Settings
 from receiver.submissions import announcing, records
 from receiver.submissions.moves import State
@@ -129,7 +128,7 @@ async def transcript(client: Source, db: Pool, submission: Submission) -> Transc
     if isinstance(client, TranscribeSo):
         return await content.transcript(Archive(client, db), submission.remote_id or "")
     answer = await archive.kept(db, announcing.subject(submission), "result")
-    return None if answer is None else client.transcript(submission.operation, answer)
+    return None if answer is None else await archive.transcript_in(type(client), submission.operation, answer)
 
 
 async def read(source: str, operation: str, answer: bytes) -> Transcript:
@@ -142,9 +141,7 @@ async def read(source: str, operation: str, answer: bytes) -> Transcript:
     known = by_name(source)
     if known is None:
         raise ImpossibleError(f"this version has no client of {source}, so it cannot read the answer")
-    if known is TranscribeSo:
-        return (await read_result(answer))[1]
-    return await asyncio.to_thread(known.transcript, operation, answer)
+    return await archive.transcript_in(known, operation, answer)
 
 
 async def at_provider(db: Pool, submission: str, configured: Settings) -> tuple[Settings, str] | None:
@@ -174,7 +171,7 @@ async def stored_transcript(db: Pool, submission: str) -> Transcript:
             decide, or it brings no text.
     """
     known, source, answer = await _answered(db, submission)
-    return replace(source.transcript(known.operation, answer), title=known.title)
+    return replace(await archive.transcript_in(source, known.operation, answer), title=known.title)
 
 
 async def stored_subtitles(db: Pool, submission: str) -> tuple[Submission, bytes]:
@@ -189,7 +186,7 @@ async def stored_subtitles(db: Pool, submission: str) -> tuple[Submission, bytes
     files = [file.name for file in await artifacts.of(db, known.id)]
     if (source.text_in(known.operation, files) or "").lower().endswith(".srt"):
         return known, answer  # it is the text of this file
-    return known, subtitles.srt(source.transcript(known.operation, answer), cues="provider").encode()
+    return known, subtitles.srt(await archive.transcript_in(source, known.operation, answer), cues="provider").encode()
 
 
 async def _answered(db: Pool, submission: str) -> tuple[Submission, type[Source], bytes]:

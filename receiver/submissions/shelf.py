@@ -16,8 +16,7 @@ import os
 import secrets
 import shutil
 import socket
-import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -43,6 +42,7 @@ from receiver.submissions.records import Submission
 MEGABYTE = 1024 * 1024
 WAITING = "waiting"
 MOST_LISTED = 10_000
+MOST_TEXT = 64 * MEGABYTE  # a text of a day has less than 2 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,12 @@ class Shelf:
         """Return where the files of a submission lie."""
         return self.place / source / submission
 
-    async def bring(self, client: Source, http: httpx.AsyncClient, submission: Submission) -> list[Artifact]:
+    async def bring(
+        self, client: Source, http: httpx.AsyncClient, submission: Submission
+    ) -> tuple[list[Artifact], bytes | None]:  # fmt: skip
         """Fetch the files of a submission that has ended; those that are here, or in the bucket, are fetched again.
+
+        Return them, and the content of the one that has the text; None if none has it.
 
         Raises:
             ProviderUnavailable: the provider does not name them, or they do not come.
@@ -77,6 +81,7 @@ class Shelf:
         """
         wanted = _harmless((await _links(client, submission)).keys())
         private = not destinations.is_public_api(client.api_url)
+        with_text, text = client.text_in(submission.operation, list(wanted.values())), None
         found = []
         for given, name in wanted.items():
 
@@ -85,9 +90,11 @@ class Shelf:
 
             path = self.path(submission, name) if self.bucket is None else self._waiting(submission.id, name)
             came = await download(http, link, path, most=self.most, private=private)
+            if name == with_text:  # here: the key of the bucket may be one that cannot read
+                text = await _text(path, came.bytes)
             place = str(path) if self.bucket is None else await self._send(self.bucket, submission, path)
             found.append(Artifact(name, came.content_type, came.bytes, came.sha256, place))
-        return found
+        return found, text
 
     async def _send(self, bucket: str, submission: Submission, file: Path) -> str:
         """Send a file to the bucket, and remove it here. Return its address."""
@@ -161,48 +168,23 @@ class Shelf:
                         found[submission] = max(found.get(submission, 0.0), entry.stat().st_mtime)
         return found
 
-    def forget(self, submission: str) -> None:
-        """Remove the recording that was put aside, what is on its way to the bucket, and what is left of downloads."""
-        waiting = self._waiting(submission)
-        for path in waiting.parent.glob(f"{waiting.name}*"):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            with suppress(OSError):
-                path.unlink()
+    async def forget(self, submissions: Collection[str]) -> None:
+        """Remove the recordings that were put aside, what is on its way to the bucket, and what downloads have left."""
+        await asyncio.to_thread(self._forget, submissions)
+
+    def _forget(self, submissions: Collection[str]) -> None:
+        with suppress(FileNotFoundError):
+            for path in (self.place / WAITING).iterdir():
+                if path.name.partition(".")[0] in submissions:
+                    if path.is_dir():
+                        shutil.rmtree(path, ignore_errors=True)
+                    with suppress(OSError):
+                        path.unlink()
 
     def _waiting(self, submission: str, brought: str | None = None) -> Path:
         """Return where a recording is put aside, or where a file lies on its way to the bucket."""
         waiting = self.place / WAITING / submission
         return waiting if brought is None else waiting.with_name(f"{submission}.brought") / brought
-
-
-async def content(artifact: Artifact) -> bytes:
-    """Return the content of a file that was brought just now.
-
-    Raises:
-        BucketError, ImpossibleError: the bucket does not give it.
-    """
-    if not artifact.in_bucket:
-        return await asyncio.to_thread(artifact.path.read_bytes)
-    bucket, path = Bucket.of(artifact.place)
-    return b"".join([piece async for piece in bucket.pieces(path, 0, artifact.bytes, size=artifact.bytes)])
-
-
-def stored(artifact: Artifact) -> os.stat_result:
-    """Return the facts about the file of an artifact that lies in no bucket. This blocks.
-
-    Raises:
-        ImpossibleError: it lies on another machine, or is not the file that was fetched.
-    """
-    try:
-        found = artifact.path.stat()
-    except OSError as exc:
-        raise ImpossibleError(
-            f"{artifact.name} is not on this machine: it lies where its worker runs, at {artifact.place}"
-        ) from exc
-    if not stat.S_ISREG(found.st_mode) or found.st_size != artifact.bytes:
-        raise ImpossibleError(f"{artifact.place} is not the file any more that was fetched")
-    return found
 
 
 async def copy(artifact: Artifact, folder: Path) -> Path:
@@ -220,6 +202,8 @@ async def copy(artifact: Artifact, folder: Path) -> Path:
             await bucket.fetch(path, into, size=artifact.bytes, sha256=artifact.sha256)
         else:
             await asyncio.to_thread(_copy_here, artifact, into)
+    except shutil.SameFileError as exc:
+        raise ImpossibleError(f"{into} is the file itself: choose another folder") from exc
     except OSError as exc:
         raise ImpossibleError(f"{folder} cannot be written: {exc.strerror}") from exc
     return into
@@ -237,9 +221,14 @@ def here() -> str:
     return socket.gethostname()
 
 
+async def _text(file: Path, size: int) -> bytes:
+    if size > MOST_TEXT:
+        raise ImpossibleError(f"{file.name} is no text: it has {size:,} bytes")
+    return await asyncio.to_thread(file.read_bytes)
+
+
 def _copy_here(artifact: Artifact, into: Path) -> None:
-    if not artifact.path.is_file():
-        raise ImpossibleError(f"{artifact.place} is not on this machine")
+    artifacts.stored(artifact)
     shutil.copyfile(artifact.path, into)
 
 

@@ -46,7 +46,7 @@ from receiver.submissions.announcing import Interested
 from receiver.submissions.moves import State
 from receiver.submissions.paying import MovedError
 from receiver.submissions.records import Change, Submission
-from receiver.submissions.shelf import Shelf, content, here
+from receiver.submissions.shelf import Shelf, here
 
 log = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ class Working:
             change = Change(remote_file=uploaded.file_id, remote_file_expires_at=uploaded.expires_at, bytes=file.size)
         await _move(submission, ctx, State.UPLOADED, change)
         if client.uploads:
-            self.shelf.forget(submission.id)
+            await self.shelf.forget({submission.id})
 
     async def _resolve(self, submission: Submission, ctx: Context) -> bool:
         """Find out what became of a submission with a lost answer, or do what was wished for that case.
@@ -218,8 +218,8 @@ class Working:
         if client.synchronous or client.announces:
             return []
         try:
-            artifacts = await self.shelf.bring(client, ctx.http, submission)
-            await _keep_text(client, ctx, submission, artifacts)
+            artifacts, text = await self.shelf.bring(client, ctx.http, submission)
+            await _keep_text(client, ctx, submission, text)
         except NotFound as exc:
             raise ProviderUnavailable(f"its files do not come: {exc}", code="no_files") from exc
         return artifacts
@@ -253,7 +253,7 @@ class Working:
             if now.state is State.ENDED:
                 await records.move(connection, submission.id, State.DONE)
         if submission.state in (State.ENDED, State.FAILED):
-            self.shelf.forget(submission.id)
+            await self.shelf.forget({submission.id})
 
 
 async def _lock_gate(connection: Connection, client: Source) -> None:
@@ -270,17 +270,14 @@ async def _move(submission: Submission, ctx: Context, to: State, change: Change)
         raise MovedError
 
 
-async def _keep_text(client: Source, ctx: Context, submission: Submission, artifacts: Sequence[Artifact]) -> None:
-    """Keep the text in one of the files as the result.
+async def _keep_text(client: Source, ctx: Context, submission: Submission, text: bytes | None) -> None:
+    """Keep the text of one of the files as the result.
 
     Raises:
-        ProviderUnavailable: it cannot be read.
+        ProviderUnavailable: there is none, or it cannot be read.
     """
-    name = client.text_in(submission.operation, [artifact.name for artifact in artifacts])
-    if name is None and announcing.brings_text(submission):
+    if text is not None:
+        await archive.transcript_in(type(client), submission.operation, text)
+        await archive.keep(ctx.db, announcing.subject(submission), "result", text)
+    elif announcing.brings_text(submission):
         raise ProviderUnavailable("none of its files has the text", code="no_text")
-    for artifact in artifacts:
-        if artifact.name == name:
-            raw = await content(artifact)
-            client.transcript(submission.operation, raw)
-            await archive.keep(ctx.db, announcing.subject(submission), "result", raw)

@@ -97,10 +97,10 @@ async def run(
         if not task.done():
             await _stop(task, handler, left_behind, grace)
         await _take_back(lent, handler, ctx, grace)
-        if task.done():
-            await asyncio.to_thread(ctx.fetched.remove)
-        else:
+        if not task.done():
             task.add_done_callback(lambda _: ctx.fetched.remove())
+        elif ctx.fetched.end():
+            await asyncio.to_thread(ctx.fetched.remove)
     return TimeoutError(f"it did not end within {handler.timeout:g} s")
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from starlette.requests import Request
+from starlette.types import Message
 
 from receiver.console import objects as answering
 from receiver.console.objects import Part
@@ -111,6 +112,27 @@ async def test_what_the_bucket_does_not_give_is_said(
     assert "s3://notes/stems/voice.wav is not there" in (await operator.page(at, status=409)).text
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     assert "s3://notes does not answer" in (await operator.page(at, status=503)).text
+
+
+async def test_a_file_that_fails_on_its_way_is_not_whole_and_that_is_said(
+    objects: Objects, caplog: pytest.LogCaptureFixture
+) -> None:
+    objects.put("voice.wav", LARGE)
+    request = Request({"type": "http", "method": "GET", "headers": []})
+    file = Artifact("voice.wav", None, len(LARGE), "ab" * 32, "s3://notes/voice.wav")
+    answer = await answering.answer(request, file, "audio/wav", inline=True)
+    sent = list[Message]()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        if message["type"] == "http.response.body":
+            objects.put("voice.wav", LARGE[::-1])
+
+    await answer({"type": "http", "asgi": {"spec_version": "2.4"}}, request.receive, send)
+    assert [message.get("more_body") for message in sent] == [None, True]
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        "a file of a bucket has not come whole: s3://notes/voice.wav was replaced while it was read"
+    ]
 
 
 async def test_only_who_is_signed_in_has_it(db: Pool, asked: Asked, objects: Objects) -> None:

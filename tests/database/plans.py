@@ -268,6 +268,7 @@ LOOKED = {
     "handlers/take_file_name": Looked(
         "'/notes', 'talk 300', 'Talk 300', 'transcribe.so', 'https://api.test', '300', '{title}'", 1, 1
     ),
+    "handlers/is_older_end": Looked("'/notes', 'talk 300', '2026'", 1),
     "handlers/note_file_end": Looked("'/notes', 'talk 300', '2026'", 1, 1),
     # A delivery.
     "inbox/append_events": Looked(EVENT.format(id="evt_new"), 10),

@@ -1,7 +1,10 @@
 """`handling.fetched`, by `ctx.file`: a file of a bucket is here for as long as the try runs, and no longer."""
 
 import asyncio
+import errno
 import hashlib
+import subprocess
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -9,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver import Artifact, Context, Event, Handler, Postpone, handler
+from receiver import Artifact, Context, Event, Handler, LeaseLostError, Postpone, handler
 from receiver.errors import ImpossibleError
 from receiver.handling import fetched
 from receiver.handling.fetched import Fetched
@@ -34,6 +37,8 @@ async def test_a_file_on_this_machine_is_where_it_is(receiver_scratch: Scratch, 
     assert await ctx.file(here) == tmp_path / "voice.wav"
     with pytest.raises(Postpone, match=r"^voice\.wav is not on this machine: run a worker where /no/such is$"):
         await ctx.file(replace(VOICE, place="/no/such"))
+    with pytest.raises(ImpossibleError, match=r"/voice\.wav is not the file any more that was fetched$"):
+        await ctx.file(replace(here, bytes=99))
 
 
 async def test_a_file_in_a_bucket_is_fetched_once_and_has_no_path_of_its_own(
@@ -58,9 +63,9 @@ async def test_two_files_of_one_name_are_two(receiver_scratch: Scratch, objects:
 
 async def test_no_name_leads_out_of_the_folder(objects: Objects, tmp_path: Path) -> None:
     objects.put("stems/voice.wav", b"voice")
-    files = Fetched(tmp_path / "within")
     for name in ("../../voice.wav", "/etc/voice.wav", "..", "", "a\0b", "x" * 500):
-        found = await files.path(replace(VOICE, name=name, place=f"{VOICE.place}"), Path)
+        files = Fetched(tmp_path / "within")
+        found = await files.path(replace(VOICE, name=name), Path)
         assert found.resolve().is_relative_to(tmp_path / "within")
         files.remove()
 
@@ -124,6 +129,30 @@ async def test_it_is_removed_when_the_try_ends(
     assert list((tmp_path / "fetched").iterdir()) == []
 
 
+async def test_nothing_is_fetched_for_what_a_try_has_left_behind(
+    receiver_scratch: Scratch, objects: Objects, tmp_path: Path
+) -> None:
+    objects.put("stems/voice.wav", b"voice")
+    event, ctx = await receiver_scratch.claim(example)
+    ctx, is_over = replace(ctx, fetched=Fetched(tmp_path / "fetched")), asyncio.Event()
+    late = list[asyncio.Task[Path]]()
+
+    async def fetch(ctx: Context) -> Path:
+        await is_over.wait()
+        return await ctx.file(VOICE)
+
+    async def returning(_: Event, ctx: Context) -> None:
+        late.append(asyncio.create_task(fetch(ctx)))
+
+    own = handler("transcription.completed", name="own")(returning)
+    assert isinstance(own, Handler)
+    await attempt.run(own, event, ctx, left_behind=LeftBehind())
+    is_over.set()
+    with pytest.raises(LeaseLostError):
+        await late[0]
+    assert not (tmp_path / "fetched").exists()
+
+
 async def test_a_handler_that_is_left_behind_keeps_it_until_it_ends(
     receiver_scratch: Scratch, objects: Objects, tmp_path: Path
 ) -> None:
@@ -169,3 +198,62 @@ async def test_what_a_killed_worker_has_left_is_swept_and_what_is_in_use_is_not(
     assert sorted(one.name for one in (tmp_path / fetched.FOLDER).iterdir()) == sorted(
         ["a file", used.parent.parent.name]
     )
+
+
+@pytest.mark.parametrize("way", ["async", "plain"])
+async def test_a_try_that_ends_while_its_folder_is_made_leaves_none(
+    receiver_scratch: Scratch, tmp_path: Path, way: str
+) -> None:
+    event, ctx = await receiver_scratch.claim(example)
+    files, making, go = Fetched(), threading.Event(), threading.Event()
+
+    def slow() -> Path:
+        making.set()
+        assert go.wait(60)
+        return tmp_path
+
+    async def waits(_: Event, __: Context) -> None:
+        await files.path(VOICE, slow)
+
+    def blocks(_: Event, ctx: Context) -> None:
+        ctx.wait(files.path(VOICE, slow))
+
+    own = handler("transcription.completed", name="own", timeout=60)(waits if way == "async" else blocks)
+    trying = attempt.run(own, event, replace(ctx, fetched=files), left_behind=LeftBehind())
+    running = asyncio.create_task(trying)
+    assert await asyncio.to_thread(making.wait, 60)
+    running.cancel()
+    asyncio.get_running_loop().call_later(0.2, go.set)
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert [*(tmp_path / fetched.FOLDER).iterdir()] == []
+    with pytest.raises(LeaseLostError):
+        await files.path(VOICE, lambda: tmp_path)
+
+
+# It runs in a process of its own: no process gets its descriptors back from the system.
+WITHOUT_DESCRIPTORS = """
+import os, resource, sys
+from pathlib import Path
+from receiver.handling import fetched
+
+resource.setrlimit(resource.RLIMIT_CPU, (3, 3))  # whoever tries for ever is ended
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+held = []
+try:
+    while True:
+        held.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    pass
+try:
+    fetched._locked(Path(sys.argv[1]))
+except OSError as exc:
+    os.close(held.pop())
+    print(exc.errno)
+"""
+
+
+def test_a_folder_that_cannot_be_locked_is_an_error_and_is_not_left(tmp_path: Path) -> None:
+    asked = [sys.executable, "-c", WITHOUT_DESCRIPTORS, str(tmp_path)]
+    ran = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True)
+    assert (int(ran.stdout), [*tmp_path.iterdir()]) == (errno.EMFILE, [])

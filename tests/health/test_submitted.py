@@ -159,11 +159,11 @@ async def test_the_accounts_of_other_sources_are_asked_about_and_only_they(folde
         ({"TIMBR_AUDIO_API_KEY": ""}, False),
     ],
 )
-def test_files_on_a_disk_that_might_not_stay_are_told(setting: dict[str, str], *, is_told: bool) -> None:
+def test_files_on_a_disk_that_might_not_stay_are_told(folder: Path, setting: dict[str, str], *, is_told: bool) -> None:
     given = {"DATABASE_URL": URL, "TIMBR_AUDIO_API_KEY": "k", "TIMBR_AUDIO_API_URL": "https://example.com"} | setting
     if not given["TIMBR_AUDIO_API_KEY"]:
         del given["TIMBR_AUDIO_API_URL"], given["TIMBR_AUDIO_API_KEY"]
-    found = submitted.artifacts_folder(settings.load(RECEIVER_DATA_DIR="data", **given), (*SOURCES, Stems))
+    found = submitted.artifacts_folder(settings.load(RECEIVER_DATA_DIR=folder / "data", **given), (*SOURCES, Stems))
     assert [one.name for one in found] == (["artifacts folder"] if is_told else [])
     assert all(one.holds and "RECEIVER_ARTIFACTS_DIR" in one.todo for one in found)
 

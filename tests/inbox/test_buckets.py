@@ -2,7 +2,7 @@
 
 import hashlib
 import traceback
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,8 +13,10 @@ import pytest
 from receiver.errors import ImpossibleError
 from receiver.inbox import buckets
 from receiver.inbox.buckets import MEGABYTE, Bucket, BucketError
+from receiver.inbox.retry import Later, RetryPolicy, decide
 from receiver.providers import files
 from tests.buckets import KEY, SECRET, Objects
+from tests.handlers.ready.test_bucket import odd
 from tests.handlers.ready.titles import TITLES
 from tests.processes import free_port
 
@@ -106,12 +108,18 @@ async def test_what_is_not_there_is_said(tmp_path: Path) -> None:
         await bucket.put("a", tmp_path / "none")
 
 
+HEARD: list[tuple[int, str]] = []  # by servers that refuse: the port of whoever asked, and the key
+
+
 @contextmanager
 def refusing(status: int, code: str = "NotYours") -> Iterator[str]:
     """Run a server that refuses everything with a status, and repeats what was sent; yield its address."""
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def answer(self) -> None:
+            HEARD.append((self.client_address[1], self.headers["authorization"].partition("/")[0]))
             self.rfile.read(int(self.headers.get("content-length") or 0))
             said = f"<Error><Code>{code}</Code><StringToSign>{self.headers['authorization']}</StringToSign></Error>"
             self.send_response(status)
@@ -161,8 +169,48 @@ async def test_what_a_bucket_answers_is_said_and_no_secret(
 async def test_a_bucket_that_cannot_be_reached_is_said(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
     del objects
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
-    with pytest.raises(BucketError, match=r"^s3://notes does not answer, or not to this machine: see AWS_ENDPOINT_URL"):
+    said = r"^s3://notes does not answer, or not to this machine: see AWS_ENDPOINT_URL"
+    with pytest.raises(BucketError, match=said) as error:
         await Bucket("s3://notes/p").put("a", b"x")
+    assert isinstance(decide(RetryPolicy(), 10, error.value, jitter=0), Later)
+
+
+@pytest.mark.parametrize(
+    ("method", "ask"),
+    [
+        ("HEAD", lambda bucket: bucket.size("a")),
+        ("HEAD", lambda bucket: bucket.has("a")),
+        ("GET", lambda bucket: anext(bucket.pieces("a", 0, 1, size=1))),
+        ("GET", lambda bucket: bucket.try_out()),
+        ("POST", lambda bucket: bucket.delete(["a"])),
+    ],
+)
+async def test_a_bucket_that_hangs_is_given_up_soon_and_a_job_waits_for_it(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch, method: str, ask: Callable[[Bucket], Awaitable[object]]
+) -> None:
+    del objects
+    with odd(method) as peer:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", peer.address)
+        with pytest.raises(
+            BucketError, match=r"^s3://notes/p does not answer within 0\.3 s: see AWS_ENDPOINT_URL$"
+        ) as error:
+            await ask(Bucket("s3://notes/p", seconds=0.3))
+    outcome = decide(RetryPolicy(), 10, error.value, jitter=0)
+    assert isinstance(outcome, Later)
+
+
+async def test_connections_are_kept_and_other_keys_are_seen(monkeypatch: pytest.MonkeyPatch, objects: Objects) -> None:
+    del objects
+    with refusing(403) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        for key in ("FIRST", "FIRST", "SECOND"):
+            monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+            with pytest.raises(BucketError):
+                await Bucket("s3://notes/p").size("a")
+    first, again, other = HEARD[-3:]
+    assert first == again
+    assert first[0] != other[0]
+    assert ("FIRST" in first[1], "SECOND" in other[1]) == (True, True)
 
 
 @pytest.mark.parametrize("endpoint", ["nowhere", "ftp://a", "http://", "http://a b", "http://a:99999", "http://ü"])

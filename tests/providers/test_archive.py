@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,12 +14,13 @@ from pydantic import SecretStr
 from receiver import database
 from receiver.database import Pool
 from receiver.errors import ProviderUnavailable
-from receiver.providers import TranscribeSo
-from receiver.providers.archive import Archive, Subject, keep
+from receiver.providers import TimbrAudio, TranscribeSo
+from receiver.providers.archive import Archive, Subject, keep, transcript_in
 from receiver.providers.regenerations import Before
 from receiver.providers.transcribe_so import NotReady
 from receiver.sandbox import EXAMPLE_ID
 from receiver.testing import SANDBOX_URL, Scratch
+from receiver.transcripts import Transcript
 from tests.providers.scripted import turns_enough
 
 API = SANDBOX_URL
@@ -217,3 +219,19 @@ async def test_without_a_database_the_checks_are_the_same() -> None:
     async with Provider(*made).client() as client:
         with pytest.raises(ProviderUnavailable, match="not in format youtube"):
             await Archive(client, None).regenerate(SUBJECT, "youtube", Before(), style="punchy", prompt="", by="host/1")
+
+
+async def test_only_a_large_answer_is_read_in_a_thread() -> None:
+    threads = list[bool]()
+
+    class Noting(TimbrAudio):
+        @classmethod
+        def transcript(cls, operation: str, raw: bytes) -> Transcript:
+            threads.append(threading.current_thread() is threading.main_thread())
+            return super().transcript(operation, raw)
+
+    cues = b"".join(
+        b"%d\n00:00:%02d,000 --> 00:00:%02d,900\nAlice: Hello.\n\n" % (n, n % 60, n % 60) for n in range(1000)
+    )
+    small, large = [await transcript_in(Noting, "diarization", raw) for raw in (cues[:46], cues)]
+    assert (len(small.segments), len(large.segments), threads) == (1, 1000, [True, False])

@@ -1,9 +1,13 @@
 """`submissions.clearing`: files of what is over go with their rows; what lies elsewhere or is needed stays."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -11,7 +15,7 @@ from receiver.database import Pool
 from receiver.inbox import artifacts, retention
 from receiver.inbox.artifacts import Artifact
 from receiver.inbox.buckets import BucketError
-from receiver.inbox.retention import Gone, Old, Prune
+from receiver.inbox.retention import Gone, Old, Pace, Prune
 from receiver.submissions import clearing
 from receiver.submissions.shelf import Shelf
 from tests.buckets import Objects
@@ -168,6 +172,48 @@ async def test_no_row_leads_to_what_others_have_brought(db: Pool, objects: Objec
         )
         assert await clear(db, replace(shelf, bucket=PLACE)) == Gone(files_elsewhere=2)
     assert len(objects.all()) == 3
+
+
+@contextmanager
+def deleting() -> Iterator[tuple[str, list[str]]]:
+    """Run a server that deletes whatever it is asked to; yield its address, and what it was asked."""
+    asked = list[str]()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.path)
+            self.rfile.read(int(self.headers["content-length"]))
+            said = b"<DeleteResult><Deleted><Key>a</Key></Deleted></DeleteResult>"
+            self.send_response(200)
+            self.send_header("content-length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        server.shutdown()
+        thread.join()
+
+
+async def test_the_time_of_a_bucket_makes_no_small_batches(
+    db: Pool, objects: Objects, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del objects
+    for number in range(160):
+        name = f"sub_{number}"
+        await db.execute(SUBMISSION, name, "done", timedelta(days=100))
+        await artifacts.keep(db, name, [Artifact("a", None, 5, "", f"{PLACE}/transcribe.so/{name}/a")])
+    with deleting() as (address, asked):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        run = Prune(db, await retention.horizon(db, timedelta(days=90)), Pace(seconds=0, rest=0))
+        assert await clearing.clear(run, replace(shelf, bucket=PLACE))
+    assert run.gone.files == 160
+    assert len(asked) < 10, "by the database's pace it would be far more than a hundred"
 
 
 async def test_a_bucket_that_refuses_stops_the_run_and_no_row_is_forgotten(

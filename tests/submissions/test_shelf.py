@@ -22,8 +22,11 @@ from receiver.submissions.watching import Watcher
 from receiver.submissions.working import Working
 from tests.buckets import Objects
 from tests.commands import Simulated
+from tests.handlers.ready.test_bucket import odd
+from tests.servers import Quiet, quiet
 from tests.submissions.submitting import Bench, bench_at, with_links
 from tests.submissions.test_watching import due
+from tests.worker.working import until
 
 PLACE = "s3://notes/stems"
 
@@ -75,6 +78,36 @@ async def test_a_text_in_a_file_is_kept_as_well(here: Bench, objects: Objects) -
     assert await archive.kept(here.db, announcing.subject(submission), "result") == content
 
 
+async def test_a_text_is_kept_where_the_key_may_only_write(
+    here: Bench, objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del objects
+    submission = await ended(here, "diarization")
+    with odd() as peer:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", peer.address)
+        assert (await here.worked(submission)).state is State.DONE
+        assert {method for method, _ in peer.asked} == {"PUT"}
+    assert b"-->" in (await archive.kept(here.db, announcing.subject(submission), "result") or b"")
+
+
+async def test_files_are_on_this_disk_one_at_a_time(
+    here: Bench, objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del objects
+    submission, here_meanwhile = await ended(here), list[int]()
+
+    class Peer(Quiet):
+        def answer(self) -> None:
+            here_meanwhile.append(len(left(here)))
+            self.body()
+            self.say(200, ETag='"1"')
+
+    with quiet(Peer) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        assert (await here.worked(submission)).state is State.DONE
+    assert here_meanwhile == [1, 1]
+
+
 async def test_a_bucket_that_refuses_lets_the_job_come_back_and_nothing_is_paid_again(
     here: Bench, objects: Objects
 ) -> None:
@@ -96,8 +129,14 @@ async def test_a_file_on_its_way_is_no_longer_needed_once_its_submission_is_over
     on_its_way.parent.mkdir(parents=True)
     on_its_way.touch()
     assert submission.id in here.shelf.waiting()
+
+    async def nothing_is_left() -> bool:
+        """It is removed after the job has ended."""
+        return left(here) == []
+
     await here.worked(submission)
-    assert (left(here), len(objects.all())) == ([], 2)
+    await until(nothing_is_left)
+    assert len(objects.all()) == 2
 
 
 async def test_files_of_a_bucket_are_copied_and_those_of_another_machine_are_not(
@@ -118,6 +157,16 @@ async def test_files_of_a_bucket_are_copied_and_those_of_another_machine_are_not
     with pytest.raises(BucketError, match="there is no bucket nowhere"):
         await shelf.copy(replace(voice, place="s3://nowhere/voice.wav"), tmp_path / "to")
     assert [one.name for one in (tmp_path / "to").iterdir()] == ["voice.wav"]
+
+
+async def test_a_copy_is_the_file_that_was_fetched_and_not_itself(tmp_path: Path) -> None:
+    (tmp_path / "voice.wav").write_bytes(b"voice")
+    voice = Artifact("voice.wav", None, 5, "", str(tmp_path / "voice.wav"))
+    with pytest.raises(ImpossibleError, match=r"/voice\.wav is not the file any more that was fetched$"):
+        await shelf.copy(replace(voice, bytes=99), tmp_path / "to")
+    with pytest.raises(ImpossibleError, match=r"/voice\.wav is the file itself: choose another folder$"):
+        await shelf.copy(voice, tmp_path)
+    assert [*(tmp_path / "to").iterdir()] == []
 
 
 @pytest.mark.usefixtures("own_environment")

@@ -14,7 +14,7 @@ from receiver.console.rendering import render, with_query
 from receiver.console.state import Console
 from receiver.errors import ImpossibleError, ProviderError
 from receiver.inbox import artifacts, filters
-from receiver.submissions import announcing, finding, records, resolving, results, shelf
+from receiver.submissions import announcing, finding, records, resolving, results
 from receiver.submissions.finding import Evidence
 from receiver.submissions.library import playing
 from receiver.submissions.moves import State
@@ -97,7 +97,7 @@ async def file(request: Request, console: Console) -> Response:
     kind = played or artifact.safe_type
     if artifact.in_bucket:
         return await objects.answer(request, artifact, kind, inline=played is not None)
-    status = await asyncio.to_thread(shelf.stored, artifact)
+    status = await asyncio.to_thread(artifacts.stored, artifact)
     return FileResponse(
         artifact.path, media_type=kind, filename=artifact.name, stat_result=status,
         content_disposition_type="inline" if played else "attachment",

@@ -19,8 +19,8 @@ from receiver.console.pages.transcripts import moment
 from receiver.console.rendering import render, with_query
 from receiver.console.state import Console
 from receiver.errors import ImpossibleError
+from receiver.inbox import artifacts
 from receiver.inbox.artifacts import Artifact
-from receiver.submissions import shelf
 from receiver.submissions.library import reading
 from receiver.submissions.library.playing import Elsewhere
 from receiver.submissions.library.reading import Answer, Whole
@@ -185,6 +185,6 @@ def _first_here(files: Sequence[Artifact]) -> Artifact | None:
         if file.in_bucket:
             return file
         with suppress(ImpossibleError):
-            shelf.stored(file)
+            artifacts.stored(file)
             return file
     return None

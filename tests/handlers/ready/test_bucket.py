@@ -13,7 +13,8 @@ from threading import Event, Thread
 import pytest
 
 from handlers.ready import _names
-from handlers.ready._bucket import DEADLINE_SECONDS, Bucket
+from handlers.ready._bucket import DEADLINE_SECONDS, InBucket, opened
+from handlers.ready._line import Line
 from handlers.ready.files import files
 from receiver import LeaseLostError, Postpone, Transcription
 from receiver.database.session import RELIED_ON
@@ -33,12 +34,12 @@ async def test_texts_are_there_when_they_are_published(
     _, ctx = await receiver_scratch.claim(files)
 
     def write() -> None:
-        with Bucket("s3://notes/a/b", ctx.wait) as bucket:
-            bucket.put("talk/a.md", b"a")
-            bucket.put("talk.artifacts/large", tmp_path / "large")
-            assert not bucket.has("talk/a.md")
-            bucket.publish()
-            assert bucket.has("talk/a.md")
+        bucket = InBucket("s3://notes/a/b", ctx.wait, Line())
+        bucket.put("talk/a.md", b"a")
+        bucket.put("talk.artifacts/large", tmp_path / "large")
+        assert not bucket.has("talk/a.md")
+        bucket.publish()
+        assert bucket.has("talk/a.md")
 
     await asyncio.to_thread(write)
     found = objects.all()
@@ -48,8 +49,7 @@ async def test_texts_are_there_when_they_are_published(
 
 async def test_nothing_is_sent_without_publish(receiver_scratch: Scratch, objects: Objects) -> None:
     _, ctx = await receiver_scratch.claim(files)
-    with Bucket("s3://notes", ctx.wait) as bucket:
-        bucket.put("a.md", b"a")
+    InBucket("s3://notes", ctx.wait, Line()).put("a.md", b"a")
     assert objects.all() == {}
 
 
@@ -85,10 +85,10 @@ async def test_a_key_is_what_the_name_is(receiver_scratch: Scratch, objects: Obj
         for title in [*TITLES, "100% {sure} `x` ~y [z] ^q #1 + & = @ ü 😀"]
     }
     _, ctx = await receiver_scratch.claim(files)
-    with Bucket("s3://notes/talks", ctx.wait) as bucket:
-        for name in names:
-            bucket.put(f"{name}.md", b"a")
-        await asyncio.to_thread(bucket.publish)
+    bucket = InBucket("s3://notes/talks", ctx.wait, Line())
+    for name in names:
+        bucket.put(f"{name}.md", b"a")
+    await asyncio.to_thread(bucket.publish)
     assert objects.all() == {f"talks/{name}.md": b"a" for name in names}
     assert len(names) > 150
 
@@ -124,7 +124,7 @@ def odd(*hanging: str, put: int = 200) -> Iterator[Odd]:
             self.send_header("content-length", "0")
             self.end_headers()
 
-        do_PUT = do_POST = do_HEAD = answer  # noqa: N815 - as the server calls them
+        do_PUT = do_POST = do_HEAD = do_GET = answer  # noqa: N815 - as the server calls them
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -146,7 +146,7 @@ async def test_a_bucket_that_hangs_is_waited_for_and_nothing_more_is_sent(
     _, ctx = await receiver_scratch.claim(files)
     with odd("PUT") as peer:
         monkeypatch.setenv("AWS_ENDPOINT_URL", peer.address)
-        bucket = Bucket("s3://notes", ctx.wait, seconds=0.5)
+        bucket = InBucket("s3://notes", ctx.wait, Line(), seconds=0.5)
         for name in ("a.md", "a.srt", "a.txt"):
             bucket.put(name, b"a")
         with pytest.raises(Postpone, match=r"^s3://notes does not answer within 0\.5 s: see AWS_ENDPOINT_URL$"):
@@ -167,7 +167,7 @@ async def test_nothing_is_sent_after_the_end_of_the_try(
     _, ctx = await receiver_scratch.claim(files)
     with odd("PUT") as peer:
         monkeypatch.setenv("AWS_ENDPOINT_URL", peer.address)
-        bucket = Bucket("s3://notes", ctx.wait)
+        bucket = InBucket("s3://notes", ctx.wait, Line())
         for name in ("a.md", "a.srt"):
             bucket.put(name, b"a")
         publishing = asyncio.create_task(asyncio.to_thread(bucket.publish))
@@ -187,10 +187,48 @@ async def test_a_large_file_is_not_begun_where_the_bucket_hangs(
     (tmp_path / "large").write_bytes(b"x")
     with odd("HEAD") as peer:
         monkeypatch.setenv("AWS_ENDPOINT_URL", peer.address)
-        bucket = Bucket("s3://notes", ctx.wait, seconds=0.5)
+        bucket = InBucket("s3://notes", ctx.wait, Line(), answer=0.5)
         with pytest.raises(Postpone, match="does not answer"):
             await asyncio.to_thread(bucket.put, "a.artifacts/large", tmp_path / "large")
         assert peer.asked == [("HEAD", "/notes/a.artifacts/large")]
+
+
+async def test_one_job_at_a_time_asks_a_bucket_that_hangs(receiver_scratch: Scratch, objects: Objects) -> None:
+    del objects
+    _, ctx = await receiver_scratch.claim(files)
+    line = Line()
+    line.hangs = True
+    with (
+        opened("s3://notes", ctx.wait, line),
+        pytest.raises(Postpone, match="has another event now"),
+        opened("s3://notes", ctx.wait, line),
+    ):
+        pytest.fail("two ask it")
+    line.hangs = False
+    with opened("s3://notes", ctx.wait, line), opened("s3://notes", ctx.wait, line):
+        pass
+
+
+async def test_a_bucket_hangs_until_it_has_taken_something(
+    receiver_scratch: Scratch, objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that answers whether there is something can still take nothing."""
+    _, ctx = await receiver_scratch.claim(files)
+    line = Line()
+    with odd("PUT") as peer, monkeypatch.context() as meanwhile:
+        meanwhile.setenv("AWS_ENDPOINT_URL", peer.address)
+        bucket = InBucket("s3://notes", ctx.wait, line, seconds=0.5)
+        bucket.put("a.md", b"a")
+        with pytest.raises(Postpone):
+            await asyncio.to_thread(bucket.publish)
+        assert not await asyncio.to_thread(bucket.has, "a.md")
+        assert line.hangs
+    bucket = InBucket("s3://notes", ctx.wait, line)
+    assert not await asyncio.to_thread(bucket.has, "a.md")
+    assert line.hangs
+    bucket.put("a.md", b"a")
+    await asyncio.to_thread(bucket.publish)
+    assert (line.hangs, objects.all()) == (False, {"a.md": b"a"})
 
 
 @pytest.mark.parametrize(("status", "said"), [(403, "refuses the key"), (503, "answers 503")])
@@ -214,8 +252,24 @@ async def test_an_older_end_does_not_replace_the_files_of_a_submission(
     monkeypatch.setenv("RECEIVER_FILES_FORMATS", "artifacts")
     event, ctx = await separated(receiver_scratch, brought(tmp_path / "shelf", "a.wav", b"late"))
     await files(dataclasses.replace(event, transcription=Transcription(completed_at=LATER)), ctx)
-    (tmp_path / "shelf" / "a.wav").write_bytes(b"early")
+    (tmp_path / "shelf" / "a.wav").write_bytes(b"soon")
     again = await replayed(receiver_scratch, event, ctx)
     await files(dataclasses.replace(event, transcription=Transcription(completed_at=EARLIER)), again)
     assert [*objects.all().values()] == [b"late"]
+    assert await receiver_scratch.state(event) == "done"
+
+
+async def test_an_older_end_is_written_where_a_later_one_has_failed(
+    receiver_scratch: Scratch, objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECEIVER_FILES", "s3://notes")
+    monkeypatch.setenv("RECEIVER_FILES_FORMATS", "txt")
+    event, ctx = await receiver_scratch.claim(files, completed_at=LATER)
+    with odd(put=403) as peer, monkeypatch.context() as meanwhile:
+        meanwhile.setenv("AWS_ENDPOINT_URL", peer.address)
+        with pytest.raises(BucketError):
+            await files(event, ctx)
+    event, ctx = await receiver_scratch.claim(files, completed_at=EARLIER)
+    await files(event, ctx)
+    assert len(objects.all()) == 1
     assert await receiver_scratch.state(event) == "done"

@@ -109,6 +109,5 @@ def test_no_file_of_a_submission_stands_for_its_folder(name: str, part: str) -> 
 
 
 def test_no_character_that_shows_nothing_is_in_a_name() -> None:
-    """The table here is a copy: a ready-made handler imports from `receiver` alone."""
     unseen = [sign for sign in map(chr, range(sys.maxunicode + 1)) if is_unseen(sign)]
     assert [ascii(sign) for sign in unseen if sign in _names.part(f"a{sign}b")] == []

@@ -42,6 +42,14 @@ def point(monkeypatch: pytest.MonkeyPatch) -> Point:
 
 
 @pytest.fixture
+async def stream(server: Nats, point: Point) -> Nats:
+    """Return a server with a stream where events are published."""
+    await server.add()
+    point(server.address())
+    return server
+
+
+@pytest.fixture
 async def made() -> AsyncIterator[Callable[..., Handler]]:
     """Return what makes handlers, whose connections are closed after the test."""
     links = []
@@ -64,22 +72,18 @@ async def published(scratch: Scratch, handler: Handler, **transcription: object)
 
 
 async def test_an_event_is_in_the_stream_as_one_document_with_its_id(
-    receiver_scratch: Scratch, server: Nats, point: Point, made: Callable[..., Handler]
+    receiver_scratch: Scratch, stream: Nats, made: Callable[..., Handler]
 ) -> None:
-    await server.add()
-    point(server.address())
     event, ctx = await published(receiver_scratch, made())
-    ((subject, key, body),) = await server.kept()
+    ((subject, key, body),) = await stream.kept()
     assert (subject, key) == (SUBJECT, ctx.idempotency_key)
     assert body == Announcement.of(event, ctx.account).encoded(most=10**9)
     assert json.loads(body)["data"]["event"] == event.id
 
 
 async def test_a_repeat_and_a_replay_are_in_the_stream_once(
-    receiver_scratch: Scratch, server: Nats, point: Point, made: Callable[..., Handler]
+    receiver_scratch: Scratch, stream: Nats, made: Callable[..., Handler]
 ) -> None:
-    await server.add()
-    point(server.address())
     handler = made()
     event, ctx = await published(receiver_scratch, handler)
     await handler(event, ctx)
@@ -90,7 +94,7 @@ async def test_a_repeat_and_a_replay_are_in_the_stream_once(
     (claim,) = await jobs.claim(receiver_scratch.db, portions, lease=LEASE, limit=1)
     await handler(event, dataclasses.replace(ctx, idempotency_key=claim.idempotency_key))
     await published(receiver_scratch, handler)
-    assert len(await server.kept()) == 2
+    assert len(await stream.kept()) == 2
 
 
 async def test_the_jobs_of_a_worker_share_one_connection(
@@ -142,57 +146,51 @@ async def test_another_stream_does_not_get_it(
 
 
 async def test_a_server_that_died_is_found_again_by_the_next_job(
-    receiver_scratch: Scratch, server: Nats, point: Point, made: Callable[..., Handler]
+    receiver_scratch: Scratch, stream: Nats, made: Callable[..., Handler]
 ) -> None:
-    await server.add()
-    point(server.address())
     handler = made()
     await published(receiver_scratch, handler)
-    server.kill()
+    stream.kill()
     event, ctx = await receiver_scratch.claim(handler)
     with pytest.raises(Retry, match="EVENTS"):
         await handler(event, ctx)
     with pytest.raises(Retry, match=r"no server of EVENTS can be used: connection refused"):
         await handler(event, ctx)
-    server.start()
+    stream.start()
     await handler(event, ctx)
-    assert len(await server.kept()) == 2
+    assert len(await stream.kept()) == 2
 
 
 async def test_while_the_server_is_away_the_jobs_fail_at_once(
-    receiver_scratch: Scratch, server: Nats, point: Point, made: Callable[..., Handler]
+    receiver_scratch: Scratch, stream: Nats, made: Callable[..., Handler]
 ) -> None:
-    await server.add()
-    point(server.address())
-    server.kill()
+    stream.kill()
     handler = made(pause=3600)
     event, ctx = await receiver_scratch.claim(handler)
     with pytest.raises(Retry, match="connection refused"):
         await handler(event, ctx)
-    server.start()
-    before = server.told("varz")["total_connections"]
+    stream.start()
+    before = stream.told("varz")["total_connections"]
     with pytest.raises(Retry, match="connection refused"):
         await handler(event, ctx)
-    assert server.told("varz")["total_connections"] == before
+    assert stream.told("varz")["total_connections"] == before
 
 
 async def test_a_server_that_hangs_is_left(
-    receiver_scratch: Scratch, server: Nats, point: Point, made: Callable[..., Handler]
+    receiver_scratch: Scratch, stream: Nats, made: Callable[..., Handler]
 ) -> None:
-    await server.add()
-    point(server.address())
     handler = made()
     await published(receiver_scratch, handler)
-    server.stop()
+    stream.stop()
     event, ctx = await receiver_scratch.claim(handler)
     with pytest.raises(Retry, match=f"EVENTS has not acknowledged {SUBJECT}: nats: timeout"):
         await handler(event, ctx)
     with pytest.raises(Retry, match="no server of EVENTS can be used: no answer in time"):
         await handler(event, ctx)
-    server.kill()
-    server.start()
+    stream.kill()
+    stream.start()
     await handler(event, ctx)
-    assert len(await server.kept()) == 2, "what the hanging server had not read is not there twice"
+    assert len(await stream.kept()) == 2, "what the hanging server had not read is not there twice"
 
 
 async def test_an_event_that_no_server_takes_is_dead(
@@ -293,12 +291,10 @@ async def test_a_file_of_credentials_is_read_when_the_server_asks_for_it(
 # --- what an acknowledgement means -----------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("stream")
 async def test_it_is_said_that_acknowledged_is_not_known_to_be_on_disk(
-    receiver_scratch: Scratch, server: Nats, point: Point, made: Callable[..., Handler],
-    caplog: pytest.LogCaptureFixture,
-) -> None:  # fmt: skip
-    await server.add()
-    point(server.address())
+    receiver_scratch: Scratch, made: Callable[..., Handler], caplog: pytest.LogCaptureFixture
+) -> None:
     handler = made()
     await published(receiver_scratch, handler)
     await published(receiver_scratch, handler)
