@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from receiver.events import Event, Transcription
     from receiver.handling import Context, Handler, handler
     from receiver.handling.announcement import Announcement
+    from receiver.handling.failed import reason
     from receiver.inbox.artifacts import Artifact
     from receiver.inbox.buckets import Bucket
     from receiver.inbox.retry import RetryPolicy
@@ -101,6 +102,7 @@ __all__ = [
     "parse",
     "podcast_chapters",
     "query",
+    "reason",
     "setting",
     "signed",
     "srt",
@@ -122,6 +124,7 @@ if not TYPE_CHECKING:
         "receiver.events": "Event Transcription",
         "receiver.handling": "Context Handler handler",
         "receiver.handling.announcement": "Announcement",
+        "receiver.handling.failed": "reason",
         "receiver.providers": "Recording TranscribeSo",
         "receiver.providers.transcribe_so": "NotReady Result TimestampsAnswer TranscriptionStatus parse",
         "receiver.providers.destinations": "keep_to",

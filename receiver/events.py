@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, NoReturn
 
-from receiver.logs.redaction import without_queries_in, without_query
+from receiver.logs.redaction import without_queries_in, without_queries_in_title
 
 DEPTH = 64
 INTEGER_DIGITS = 40
@@ -115,8 +115,8 @@ class Event:
 
     @property
     def title(self) -> str | None:
-        """The title of the transcription, or else the submission's recording; an address is as in `shown`."""
-        return without_query(self.transcription.title or self._recording or "") or None
+        """The title of the transcription, or else the submission's recording; addresses are as in `shown`."""
+        return without_queries_in_title(self.transcription.title or self._recording or "") or None
 
     @property
     def _recording(self) -> str | None:

@@ -8,6 +8,7 @@ handed        what a context gave that is never awaited
 fetched       files of a bucket on this machine's disk, for one try
 replay        runs an event's jobs again
 announcement  an event as one JSON document for other programs
+failed        why work has failed, as far as its event says
 ending        the targets of the ready-made handler `forward` that want no more events
 choice        the dead jobs of a bulk replay, and what it will cost
 """

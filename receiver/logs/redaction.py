@@ -12,9 +12,9 @@ _ADDRESS = re.compile(r'([a-z][a-z0-9+.-]{0,30}):((?:\\?/){2})([^\s"<>]*)', re.I
 _AUTHORITY = re.compile(r"[^/?#\\]*")
 _HOST = re.compile(r"(?:\[[0-9a-f:.]{2,45}\]|[\w.-]*)(?::\d{1,5})?", re.IGNORECASE)
 _PATH_ALONE = re.compile(r"\burl: /\S+")  # urllib3 and requests write an address so that they could not reach
-_WEB = re.compile(r"(https?://)([^/?#\\\\]*)([^?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _ANY = re.compile(r"([a-z][a-z0-9+.-]*://)([^/?#\\\\]*)([^?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]{0,30}:(?:\\?/){2}\S*", re.IGNORECASE)
+_START = re.compile(r"[a-z][a-z0-9+.-]{0,30}://", re.IGNORECASE)
 _CLOSING = ")]}'.,;:!"
 
 
@@ -24,8 +24,8 @@ def shorten(text: str) -> str:
 
 
 def without_query(address: str) -> str:
-    """Return a web address without user, password, query and fragment. Other texts stay as they are."""
-    found = _WEB.fullmatch(address.strip())
+    """Return an address without user, password, query and fragment. Other texts stay as they are."""
+    found = _ANY.fullmatch(address.strip())
     return address if found is None else _public(found)
 
 
@@ -37,6 +37,17 @@ def without_queries(text: str, *known: str) -> str:
     for address in known:
         text = text.replace(address, without_query(address)) if address.strip() else text
     return _IN_TEXT.sub(_public_in_text, text)
+
+
+def without_queries_in_title(title: str) -> str:
+    """Return a title in which every address is as in `without_queries`.
+
+    Where a query, a fragment or a password can follow a blank, the address goes on to the end.
+    """
+    start = _START.search(title)
+    address = "" if start is None else title[start.start() :]
+    behind = "".join(address.split(maxsplit=1)[1:])
+    return without_queries(title, address if set("?#@") & set(behind) else "")
 
 
 def without_queries_in(value: Any, *known: str) -> Any:
@@ -61,7 +72,11 @@ def _public(found: re.Match[str]) -> str:
     """Return what of the parts of an address is no secret: scheme, host, port and path."""
     scheme, authority, path, rest = found.groups()
     host = authority.rpartition("@")[2]
-    if _HOST.fullmatch(host) is None:  # a password that was not escaped ends up anywhere
+    is_web = scheme.lower() in ("http://", "https://")
+    if not is_web and not rest and "@" not in f"{authority}{path}":
+        return found[0]  # it may be no address
+    # A password that was not escaped ends up anywhere. In the path of a web address @ is usual.
+    if _HOST.fullmatch(host) is None or ("@" in path and (":" in host or not is_web)):
         return f"{scheme}…"
     return f"{scheme}{host}{path}{'?…' if rest else ''}"
 

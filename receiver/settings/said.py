@@ -76,5 +76,5 @@ def _spelled(value: object) -> str:
         case tuple():
             return ",".join(map(_spelled, value))
         case float():
-            return f"{value:g}"
+            return str(value).removesuffix(".0")
     return str(value)

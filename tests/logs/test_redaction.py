@@ -60,6 +60,11 @@ def test_a_long_text_takes_no_longer_than_its_length(text: str) -> None:
     ("HTTPS://example.com?x=1", "HTTPS://example.com?…"),
     ("https://user:wo/rd@example.com/a", "https://…"),
     ("https://user:w#d@example.com/a", "https://…"),
+    ("https://user:1234/s3cret@example.com/a", "https://…"),
+    ("s3://key:12/s3cret@bucket/a", "s3://…"),
+    ("https://example.com/@someone/a", "https://example.com/@someone/a"),
+    ("re://think 2027: day 1", "re://think 2027: day 1"),
+    ("s3://key:s3cret@bucket/a b.mp3?X-Amz-Signature=s3cret", "s3://bucket/a b.mp3?…"),
     ("talk?.mp3", "talk?.mp3"),
 ])  # fmt: skip
 def test_an_address_is_shown_without_what_is_secret_in_it(address: str, shown: str) -> None:

@@ -13,6 +13,8 @@ def test_a_setting_is_told_as_it_is_configured(monkeypatch: pytest.MonkeyPatch) 
     assert said.text(settings.load(), "RECEIVER_TIMESTAMPS") == "youtube,spotify"
     assert said.text(settings.load(), "RECEIVER_LEASE_SECONDS") == "60"
     assert said.text(settings.load(), "PUBLIC_URL") is None
+    assert said.text(settings.load(RECEIVER_ARTIFACT_MAX_MB="1000000"), "RECEIVER_ARTIFACT_MAX_MB") == "1000000"
+    assert said.text(settings.load(RECEIVER_ARTIFACT_MAX_MB="12345.67"), "RECEIVER_ARTIFACT_MAX_MB") == "12345.67"
     monkeypatch.setenv("RECEIVER_TIMESTAMPS", " markdown , youtube ")
     assert said.text(settings.load(), "RECEIVER_TIMESTAMPS") == "markdown,youtube"
 
