@@ -16,6 +16,7 @@ from receiver.inbox.dead import Group
 
 MOST = 1000  # jobs of each queue that are looked at
 GROUPS, MOST_GROUPS = 20, 50
+GONE = "left alone, because there is no such handler in the folder in which `receiver mcp` was started"
 
 
 class Dead(Arguments):
@@ -90,12 +91,14 @@ async def replay(state: State, asked: Again) -> Replayed:
     known = state.handlers or {}
     chosen = replaying.chosen(known, asked.handler)
     done = await state.act(lambda db: replaying.replay(db, asked.event, chosen, known=known))
-    more = None
+    more, gone = [], () if asked.handler else done.gone
     if not done.pending:
-        more = "nothing runs again: the jobs run now" if done.running else "nothing runs again: no handler wants it"
+        more.append("nothing runs again: " + ("the jobs run now" if done.running else "no handler wants it"))
+    if gone:
+        more.append(f"{GONE}: {', '.join(map(shown, gone))}")
     return Replayed(
         event=shown(done.event), jobs_of=shown(done.instead or done.event), pending=done.pending, running=done.running,
-        gone=() if asked.handler else done.gone, more=more,
+        gone=gone, more="; ".join(more) or None,
     )  # fmt: skip
 
 

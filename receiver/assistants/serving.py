@@ -15,7 +15,7 @@ from starlette.routing import Mount
 from receiver.assistants import protocol
 from receiver.assistants.gate import MOST_BYTES, PATH, Gate
 from receiver.assistants.state import State
-from receiver.assistants.stdio import Lines, Output
+from receiver.assistants.stdio import Asked, Lines, Output
 from receiver.server import serve
 from receiver.server.bounds import SERVICE
 
@@ -27,10 +27,10 @@ BOUNDS = replace(SERVICE, connections=100)
 async def speak(state: State, source: int, target: int, stop: asyncio.Event) -> None:
     """Answer the messages that come from a descriptor, on another one, until they end or `stop` is set."""
     quieten()
-    made = protocol.server(state)
+    made, asked = protocol.server(state), Asked()
 
     async def answer() -> None:
-        given: Any = (Lines(source), Output(target, stop))
+        given: Any = (Lines(source, asked), Output(target, stop, asked))
         async with stdio_server(*given) as (read, write):
             await made.run(read, write, made.create_initialization_options())
 

@@ -37,7 +37,8 @@ def mcp(*, port: int | None, allow_replay: bool) -> None:
 
     The assistant starts this command itself, and speaks over its standard input and output. With --http it asks on a
     port of this machine instead, with the token of RECEIVER_MCP_TOKEN. It can search and read transcripts, and see
-    events and dead jobs; it can change nothing without --allow-replay.
+    events and dead jobs; it can change nothing without --allow-replay. With that, start this command in your project's
+    folder: handlers are looked for there.
     """
     if importlib.util.find_spec("mcp") is None:
         raise ConfigError(f"`receiver mcp` needs the extra `mcp`: {to_install('mcp')}")
@@ -61,7 +62,8 @@ def _listener(configured: Settings, port: int) -> socket.socket:
 def _handlers(configured: Settings) -> "Mapping[str, Handler]":
     from receiver.handling import discovery  # noqa: PLC0415 - only replays need handlers
 
-    return discovery.load(configured, quiet=True)
+    # Not quietly: an assistant starts us in whatever folder, and the log says if no handlers of the user's are there.
+    return discovery.load(configured)
 
 
 async def _answer(

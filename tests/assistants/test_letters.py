@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from receiver import Context, Event, handler
+from receiver.assistants import letters
 from receiver.database import Pool
 from tests.assistants.asking import Assistant, Failed, assistant
 from tests.inbox.dying import states, store
@@ -54,9 +55,15 @@ async def test_a_replay_says_what_became_of_each_job(receiver_database: str, db:
         assert (done["running"], done["more"]) == (["crm"], "nothing runs again: the jobs run now")
         done = await asker.ask("replay", event="evt_2")
         assert sorted(done["pending"]) == ["crm", "other"]
+        await db.execute(
+            "update receiver.jobs set handler = 'erp', state = 'dead' where handler = 'crm' and state = 'pending'"
+        )
+        done = await asker.ask("replay", event="evt_2")
+        assert done["gone"] == ["erp"]
+        assert done["more"] == f"{letters.GONE}: erp"
         with pytest.raises(Failed, match="there is no event evt_3"):
             await asker.ask("replay", event="evt_3")
-    assert await states(db) == {"running": 1, "pending": 2}
+    assert await states(db) == {"running": 1, "pending": 2, "dead": 1}
 
 
 async def test_a_replay_ends_in_time(receiver_database: str, db: Pool) -> None:

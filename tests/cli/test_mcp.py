@@ -149,6 +149,18 @@ async def test_jobs_run_again_only_where_that_is_allowed(shared: Processes, db: 
     assert "a handler prints this" in (shared.folder / "mcp.err").read_text()
 
 
+async def test_where_no_handlers_are_found_the_log_says_so_and_a_replay_says_whose_jobs_it_leaves(
+    shared: Processes, db: Pool
+) -> None:
+    await store(db, "evt_", 1)
+    (shared.folder / "handlers").rename(shared.folder / "elsewhere")
+    async with assistant(shared, "--allow-replay") as client:
+        done = (await ask(client, "replay", event="evt_1")).structured
+        assert done["gone"] == ["crm"]
+        assert done["more"].endswith("no such handler in the folder in which `receiver mcp` was started: crm")
+    assert f"there is no handlers/ in {shared.folder}: using the bundled" in (shared.folder / "mcp.err").read_text()
+
+
 async def test_while_the_database_is_away_every_tool_says_so(shared: Processes, receiver_database: str) -> None:
     away = unreachable(receiver_database)
     async with assistant(shared, DATABASE_URL=away) as client:
@@ -190,7 +202,7 @@ def test_the_end_of_its_input_ends_it_and_its_output_is_the_protocol_alone(share
     assert ran.returncode == 0, ran.stderr
     said = [json.loads(line) for line in ran.stdout.splitlines()]
     assert said[0]["result"]["serverInfo"]["name"] == "receiver"
-    assert said[1]["id"] == 2
+    assert (said[1]["id"], "result" in said[1]) == (2, True)
     assert "a handler prints this" in ran.stderr
     assert "Traceback" not in ran.stderr
 
