@@ -131,7 +131,11 @@ class App:
                 super().setup()
 
             def answer(self) -> None:
-                app.got.append(Got(self.path, self.headers, self.body()))
+                body = self.body()
+                if len(body) < int(self.headers.get("Content-Length", "0")):  # who sent it has died
+                    self.close_connection = True
+                    return
+                app.got.append(Got(self.path, self.headers, body))
                 said = app.answers.pop(0) if len(app.answers) > 1 else app.answers[0]
                 said(self)
 

@@ -1,4 +1,4 @@
-"""`receiver handlers`: its columns hold, however much a handler wants."""
+"""Handlers on the command line: their columns hold, and one that cannot work lets no worker start."""
 
 from tests.processes import Processes
 
@@ -27,3 +27,21 @@ def test_what_has_no_room_in_its_column_goes_on_below(processes: Processes) -> N
     assert " ".join(line[column : column + 40].strip() for line in below) == (
         "separation.completed, enhancement.completed, translation.completed, diarization.failed"
     )
+
+
+def test_a_worker_does_not_start_with_an_address_that_it_cannot_use(
+    processes: Processes, receiver_database: str
+) -> None:
+    processes.environment |= {
+        "DATABASE_URL": receiver_database, "RECEIVER_NOTIFY": "bogus://s3cret-one, ntfy://s3cret-two",
+        "RECEIVER_HANDLERS": "receiver.bundled.ready.notify",
+        "PYTHONWARNINGS": "error,ignore:'imghdr' is deprecated:DeprecationWarning",
+    }  # fmt: skip
+    worker = processes.start("work")
+    assert worker.popen.wait(60) == 1
+    why = (
+        "RECEIVER_NOTIFY: address 1 of 2 begins with no service that apprise knows: see https://appriseit.com/services"
+    )
+    assert worker.log == f"Error: {why}\n"
+    checked = processes.run("check")
+    assert f"!!  notify         {why}" in checked.stdout

@@ -1,6 +1,7 @@
 """The other sides of the ready-made handlers: a folder, a bucket, an app, a service, a stream."""
 
 import asyncio
+import base64
 import json
 import shutil
 from collections import Counter
@@ -10,11 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from receiver.sandbox.transcribe_so.account import EXAMPLE_ID
-from tests.faults.forwarded import variables
+from tests.faults.switched import Peer
 from tests.handlers.ready import nats
 from tests.handlers.ready.nats import Nats
 from tests.servers import App
 
+SECRET = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
 FIRST = 500_000
 FORMATS = ("md", "txt", "chapters")
 ENDINGS = (".md", ".txt", ".chapters.json")
@@ -50,17 +52,23 @@ class Files:
         assert found == self.whole
 
 
-@dataclass(slots=True)
-class Forwarding:
-    """An app. It has each event at least once; all its repeats have one id and one body."""
+@dataclass(slots=True, kw_only=True)
+class Told:
+    """Somebody who is told of events, each about a transcription of its own."""
 
-    app: App
     variables: dict[str, str]
     forgets: str = ""
     repeats: int = 0
 
     def transcription(self, number: int, /) -> int:
         return FIRST + number
+
+
+@dataclass(slots=True, kw_only=True)
+class Forwarding(Told):
+    """An app. It has each event at least once; all its repeats have one id and one body."""
+
+    app: App
 
     def begin(self) -> None:
         self.app.got.clear()
@@ -76,17 +84,11 @@ class Forwarding:
         assert {got.id for got in self.app.got} == ids
 
 
-@dataclass(slots=True)
-class Telling:
+@dataclass(slots=True, kw_only=True)
+class Telling(Told):
     """A service. It has a message about each event at least once."""
 
     service: App
-    variables: dict[str, str]
-    forgets: str = ""
-    repeats: int = 0
-
-    def transcription(self, number: int, /) -> int:
-        return FIRST + number
 
     def begin(self) -> None:
         self.service.got.clear()
@@ -97,18 +99,12 @@ class Telling:
         self.repeats += told.total() - len(numbers)
 
 
-@dataclass(slots=True)
-class Streaming:
-    """A stream. It has each event once."""
+@dataclass(slots=True, kw_only=True)
+class Streaming(Told):
+    """A stream. It has each event once: it drops the repeats."""
 
     server: Nats
-    variables: dict[str, str]
-    forgets: str = ""
-    repeats: int = 0  # the stream drops them
     before: int = 0
-
-    def transcription(self, number: int, /) -> int:
-        return FIRST + number
 
     def begin(self) -> None:
         self.before = len(asyncio.run(self.server.kept()))
@@ -118,6 +114,21 @@ class Streaming:
         found = [json.loads(body)["data"]["event"] for _, _, body in kept[self.before :]]
         assert sorted(found) == sorted(map(_own, numbers)), "lost, or doubled"
         assert len({key for _, key, _ in kept}) == len(kept)
+
+
+@dataclass(slots=True, kw_only=True)
+class All(Told):
+    """Several of these at once. Each has every event."""
+
+    of: tuple[Peer, ...]
+
+    def begin(self) -> None:
+        for one in self.of:
+            one.begin()
+
+    def judge(self, numbers: list[int]) -> None:
+        for one in self.of:
+            one.judge(numbers)
 
 
 def folder(place: Path) -> Files:
@@ -136,44 +147,27 @@ def folder(place: Path) -> Files:
 @contextmanager
 def bucket() -> Iterator[Files]:
     """Yield a bucket of moto's server."""
-    import boto3  # type: ignore[import-untyped]  # noqa: PLC0415 - it takes a while
-    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - the same
+    from tests.buckets import NAME, emptied, running  # noqa: PLC0415 - it takes a second to import
 
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    access = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key", "AWS_REGION": "us-east-1"}
-    client = boto3.client(
-        "s3", region_name="us-east-1", endpoint_url=f"http://{host}:{port}",
-        aws_access_key_id=access["AWS_ACCESS_KEY_ID"], aws_secret_access_key=access["AWS_SECRET_ACCESS_KEY"],
-    )  # fmt: skip
-    client.create_bucket(Bucket="notes")
+    with running() as server, emptied(server) as objects:
 
-    def read() -> dict[str, bytes]:
-        assert "Uploads" not in client.list_multipart_uploads(Bucket="notes"), "half an upload is left"
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket="notes", Prefix="talks/")
-        names = [one["Key"] for page in pages for one in page.get("Contents", [])]
-        return {
-            name.removeprefix("talks/"): client.get_object(Bucket="notes", Key=name)["Body"].read() for name in names
-        }
+        def read() -> dict[str, bytes]:
+            assert "Uploads" not in objects.client.list_multipart_uploads(Bucket=NAME), "half an upload is left"
+            return {name.removeprefix("talks/"): content for name, content in objects.all().items()}
 
-    def erase() -> None:
-        for name in read():
-            client.delete_object(Bucket="notes", Key=f"talks/{name}")
+        def erase() -> None:
+            for name in objects.all():
+                objects.client.delete_object(Bucket=NAME, Key=name)
 
-    place = {"RECEIVER_FILES": "s3://notes/talks", "AWS_ENDPOINT_URL": f"http://{host}:{port}"}
-    try:
-        yield Files({**place, **access, **NAMED}, read, erase)
-    finally:
-        client.close()
-        server.stop()
+        yield Files({"RECEIVER_FILES": f"s3://{NAME}/talks", **objects.environment, **NAMED}, read, erase)
 
 
 @contextmanager
 def app() -> Iterator[Forwarding]:
     """Yield an app."""
     with App().running() as running:
-        yield Forwarding(running, {**variables("GOOD", running), "RECEIVER_FORWARD_PRIVATE": "yes"})
+        target = {"RECEIVER_FORWARD_GOOD": f"{running.url}/in?token=s3cret", "RECEIVER_FORWARD_GOOD_SECRET": SECRET}
+        yield Forwarding(app=running, variables={**target, "RECEIVER_FORWARD_PRIVATE": "yes"})
 
 
 @contextmanager
@@ -181,9 +175,8 @@ def service(occasions: str = "ready") -> Iterator[Telling]:
     """Yield a service that is told of these."""
     with App().running() as running:
         quiet = "error,ignore:'imghdr' is deprecated:DeprecationWarning"  # apprise imports it
-        yield Telling(
-            running, {"RECEIVER_NOTIFY": running.apprise, "RECEIVER_NOTIFY_ON": occasions, "PYTHONWARNINGS": quiet}
-        )
+        own = {"RECEIVER_NOTIFY": running.apprise, "RECEIVER_NOTIFY_ON": occasions, "PYTHONWARNINGS": quiet}
+        yield Telling(service=running, variables=own)
 
 
 @contextmanager
@@ -191,4 +184,12 @@ def stream(place: Path) -> Iterator[Streaming]:
     """Yield a stream of a real server of NATS."""
     with nats.running(place) as server:
         asyncio.run(server.add())
-        yield Streaming(server, {"RECEIVER_PUBLISH": server.address(f"?monitor={server.monitoring}")})
+        own = {"RECEIVER_PUBLISH": server.address(f"?monitor={server.monitoring}")}
+        yield Streaming(server=server, variables=own)
+
+
+@contextmanager
+def everybody(place: Path) -> Iterator[All]:
+    """Yield an app, a service and a stream."""
+    with app() as one, service() as another, stream(place) as third:
+        yield All(of=(one, another, third), variables={**one.variables, **another.variables, **third.variables})

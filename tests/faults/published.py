@@ -1,4 +1,4 @@
-"""Workers and the server of NATS are killed while events are published: each is in the stream once."""
+"""The server of NATS is killed while events are published: each is in the stream once."""
 
 import asyncio
 import json
@@ -9,16 +9,10 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from receiver.failpoints import Failpoint
 from tests.handlers.ready import nats
 from tests.handlers.ready.nats import Nats
 from tests.processes import Process, Processes, Web, completed, until
 
-STEPS = (
-    Failpoint.AFTER_CLAIM, Failpoint.IN_HANDLER, Failpoint.AFTER_HANDLER, Failpoint.BEFORE_SETTLED,
-    Failpoint.AFTER_SETTLED,
-)  # fmt: skip
-EVENTS = 3
 LEFT = "select count(*) from receiver.jobs where handler = 'publish' and state <> 'done'"
 TRIED = "select coalesce(sum(attempt), 0) as tries, count(*) as jobs from receiver.jobs where handler = 'publish'"
 WAIT_SECONDS = 120.0  # the third pause of a job is up to a minute
@@ -26,10 +20,11 @@ WAIT_SECONDS = 120.0  # the third pause of a job is up to a minute
 
 @dataclass(slots=True)
 class Newsroom:
-    """A web process, a server of NATS, and workers that come and go."""
+    """A web process, a worker and a server of NATS."""
 
     processes: Processes
     web: Web
+    worker: Process
     server: Nats
     numbers: "count[int]"
     delivered: list[str]
@@ -40,20 +35,6 @@ class Newsroom:
         number = next(self.numbers)
         assert self.web.deliver(completed(f"evt_{number}", 4821 + number)).status_code == 200
         self.delivered.append(f"evt_{number}")
-
-    def work(self, **environment: str) -> Process:
-        return self.processes.start("work", **environment)
-
-    def dies_at(self, point: Failpoint, nth: int) -> None:
-        """Let a worker die at a step of some events, and see that the next one makes it good."""
-        for _ in range(EVENTS):
-            self.deliver()
-        worker = self.work(RECEIVER_FAILPOINT=f"{point}:{nth}")
-        assert worker.popen.wait(60) == -9, worker.log
-        self.kills += 1
-        next_worker = self.work()
-        self.settle()
-        next_worker.kill()
 
     def server_dies(self, events: int) -> None:
         """Kill the server of NATS while events are delivered, when a third of them is in the stream, and start it."""
@@ -68,9 +49,9 @@ class Newsroom:
             self.server.start()
             for one in under_way:
                 one.result()
-        self.settle()
+        self._settle()
 
-    def settle(self) -> None:
+    def _settle(self) -> None:
         """Wait until every event is published; then each is in the stream once, under an id of its own."""
         until(lambda: self.processes.sql(LEFT)[0]["count"] == 0, "every event is published", WAIT_SECONDS)
         kept = asyncio.run(self.server.kept())
@@ -93,4 +74,4 @@ def newsroom(processes: Processes, folder: Path) -> Iterator[Newsroom]:
             "RECEIVER_PUBLISH": server.address(f"?monitor={server.monitoring}"), "RECEIVER_LEASE_SECONDS": "1",
             "RECEIVER_HANDLERS": "receiver.bundled.ready.publish",
         }  # fmt: skip
-        yield Newsroom(processes, processes.serve(), server, count(1), [])
+        yield Newsroom(processes, processes.serve(), processes.start("work"), server, count(1), [])

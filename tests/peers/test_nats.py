@@ -18,7 +18,6 @@ ROUNDS, EVENTS = 10, 200
 def test_every_event_is_in_the_stream_once(processes: Processes, receiver_database: str, tmp_path: Path) -> None:
     processes.environment["DATABASE_URL"] = receiver_database
     with published.newsroom(processes, tmp_path / "nats") as newsroom:
-        newsroom.work()
         for _ in range(ROUNDS):
             newsroom.server_dies(EVENTS)
         events = len(newsroom.delivered)
