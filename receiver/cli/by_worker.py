@@ -14,6 +14,7 @@ from receiver.cli.process import interruptible, paid_once, run
 from receiver.database import Pool
 from receiver.database.opening import open_database, open_pool
 from receiver.errors import ImpossibleError
+from receiver.health import telling
 from receiver.logs import printable
 from receiver.providers import TranscribeSo, content
 from receiver.providers.archive import Archive
@@ -64,7 +65,7 @@ async def _transcribed(configured: Settings, url: str, asked: Asked, *, wait: bo
         sent = await submit.hand_over(client, db, asked, open_shelf(configured))
         click.echo(f"submitted as {sent.id}", err=True)
         with terminal.line() as show:
-            waiting = _waiting(db, configured, show)
+            waiting = _waiting(db, configured, asked, show)
             reached = await results.until_begun(db, source, sent.id, waiting)
             if wait:
                 reached = await results.until_over(db, sent.id, waiting)
@@ -95,7 +96,7 @@ async def _followed(
         followed = await following.begin(client, db, configured)
         sent = await submit.hand_over(client, db, asked, open_shelf(configured))
         with terminal.line() as show:
-            reached = await results.until_begun(db, TranscribeSo, sent.id, _waiting(db, configured, show))
+            reached = await results.until_begun(db, TranscribeSo, sent.id, _waiting(db, configured, asked, show))
         if reached.remote_id is None:
             results.require_done(reached)
         assert reached.remote_id is not None, "what was accepted has the provider's id"
@@ -110,12 +111,15 @@ async def _followed(
         return reached, {"id": number, "text": await content.text(Archive(client, db), ended)}
 
 
-def _waiting(db: Pool, configured: Settings, show: Callable[[str], None]) -> Callable[[Submission], Awaitable[None]]:
-    """Return what shows how far a submission is, and refuses to wait for a worker that does not run."""
+def _waiting(
+    db: Pool, configured: Settings, asked: Asked, show: Callable[[str], None]
+) -> Callable[[Submission], Awaitable[None]]:  # fmt: skip
+    """Return what shows how far a submission is, and refuses to wait for a worker that does not run or has no key."""
 
     async def waiting(now: Submission) -> None:
         show(submit.progress(now))
-        missing = await submit.no_worker(db, configured.chosen.api_url)
+        account = None if now.remote_id else asked.account.id  # what was accepted is followed by whoever runs
+        missing = await telling.nobody_sends(db, account, configured.chosen.api_url)
         if missing is not None:
             raise ImpossibleError(f"{missing}; {now.id} stays, and goes on when one runs")
 

@@ -21,6 +21,7 @@ from receiver.settings import Settings, adding, environment, said
 PROJECT = Path(__file__).parent / "project"
 HANDLERS = Path("handlers")
 FIRST = HANDLERS / "first.py"
+CONFTEST, FIXTURES = Path("conftest.py"), "receiver.testing"
 INI = Path("pytest.ini")
 # Where pytest looks for its configuration, and what such a file has in it.
 CONFIGURATIONS = {
@@ -141,6 +142,8 @@ def _write_project(mask: int) -> None:
         path = template.relative_to(PROJECT).with_suffix("")
         if path == INI and (other := _pytest_is_configured_in()) not in (None, INI.name):
             click.echo(f'{other} configures pytest: the test needs asyncio_mode = "auto" there')
+        elif path == CONFTEST and path.is_file() and FIXTURES not in path.read_text(errors="replace"):
+            click.echo(f'{path} is there already: the test needs pytest_plugins = ["{FIXTURES}"] there')
         elif path.exists():
             click.echo(f"{path} is there already")
         else:

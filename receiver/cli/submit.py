@@ -21,8 +21,8 @@ from receiver.cli.printing import print_json
 from receiver.cli.process import configure, interruptible, paid_once, run
 from receiver.database import Pool
 from receiver.database.opening import open_database, open_pool
-from receiver.events import DEFAULT_ACCOUNT
-from receiver.health import presence, telling
+from receiver.events import DEFAULT_ACCOUNT, AccountId
+from receiver.health import telling
 from receiver.logs import clock, printable
 from receiver.providers import SOURCES, Source
 from receiver.providers.opening import open_client
@@ -98,7 +98,7 @@ def submit(
             asked = recordings | {one: ask(file) for one, file in made.items()}
             places = _places(len(given))
             found = [await hand_over(client, db, asked[one], shelf, place=next(places)) for one in given]
-            await _say_missing_worker(db, configured.chosen.api_url)
+            await _say_nobody_sends(db, pays.id, configured.chosen.api_url)
             return [await _ended(client, db, one) if wait else (one, "") for one in found]
 
     with paid_once(again=again), tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -147,15 +147,8 @@ async def hand_over(client: Source, db: Pool, asked: Asked, shelf: Shelf, *, pla
     return found
 
 
-async def no_worker(db: Pool, api_url: str) -> str | None:
-    """Return a sentence if no worker runs."""
-    workers = await presence.missing_worker(db, handlers=[], api_url=api_url)
-    is_seen = workers.ago is not None and workers.ago <= telling.UNSEEN
-    return None if is_seen else "no worker has been seen for 10 s: run `receiver work`, or `receiver up`"
-
-
-async def _say_missing_worker(db: Pool, api_url: str) -> None:
-    missing = await no_worker(db, api_url)
+async def _say_nobody_sends(db: Pool, account: AccountId, api_url: str) -> None:
+    missing = await telling.nobody_sends(db, account, api_url)
     if missing is not None:
         click.echo(missing, err=True)
 

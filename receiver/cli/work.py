@@ -33,6 +33,7 @@ from receiver.providers import Source, egress
 from receiver.providers.asked import Call
 from receiver.providers.opening import CONNECTIONS, open_providers
 from receiver.settings import Settings, environment, ready_notify
+from receiver.settings.accounts import TRANSCRIBE
 from receiver.settings.environment import Start
 from receiver.submissions import announcing, balances, working
 from receiver.submissions.announcing import Interested
@@ -58,7 +59,10 @@ GIVEN_UP = (
 @click.option("--lapsed", is_flag=True, hidden=True)  # a worker starts a process with this, see `worker.lapsed`
 @until_eof
 def work(*, lapsed: bool, until_eof: bool) -> None:
-    """Run handlers. Start as many workers as you like, on any machine that can reach the database."""
+    """Run handlers, and send what was submitted, with the keys that are set here.
+
+    Start as many workers as you like, on any machine that can reach the database.
+    """
     configured = configure(for_long=True)
     ready_notify.check(configured.notify_addresses)
     startup.run_for_long(configured, partial(_work, configured, lapsed=lapsed, has_line=until_eof), quiet=until_eof)
@@ -137,16 +141,22 @@ def _beside(
     beside = Organs(organs)
     presence = Presence(
         connections, kind="worker", api_url=configured.chosen.api_url, trouble=crew.trouble, counts=counts,
-        told=partial(_told, beside),
+        told=partial(_told, beside, _sends_for(configured)),
     )  # fmt: skip
     if organs:
         presence.add_to(beside)
     return beside, presence
 
 
-async def _told(organs: Organs) -> Told:
+async def _told(organs: Organs, sends_for: frozenset[AccountId]) -> Told:
     """Return what this process knows, for others to read."""
-    return Told(findings=[organs.finding(), *resources.findings()])
+    return Told(findings=[organs.finding(), *resources.findings()], sends_for=sends_for)
+
+
+def _sends_for(configured: Settings) -> frozenset[AccountId]:
+    """Return the accounts for which this process sends submissions."""
+    able = [one for one in configured.accounts if one.key is not None or one.source != TRANSCRIBE.source]
+    return frozenset(one.id for one in able) if configured.calls else frozenset()
 
 
 def _crew(

@@ -117,7 +117,7 @@ class Figures:
         for series, amount in self.totals.items():
             if series.name == CHARGES and AccountId(*series.labels[:3]) in self.accounts:
                 unit = series.labels[3]
-                if unit or amount:  # versions before 0.12 wrote 0 for what nobody told
+                if unit or amount:  # versions before 0.12.1 wrote 0 for what nobody told
                     found.setdefault(AccountId(*series.labels[:3]), {})[unit] = amount
         return found
 

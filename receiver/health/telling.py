@@ -18,21 +18,27 @@ from uuid import UUID
 import asyncpg
 
 from receiver.database import Connection, Database, query
+from receiver.events import AccountId
 from receiver.health.counts import Counts, Series
 from receiver.health.finding import Finding, read_findings
 
 BUDGET_USED = "failure_budget_used"  # account
 SPOOL_BYTES, SPOOL_SECONDS = Series("spool_bytes"), Series("spool_oldest_seconds")
-NO_WORKER = "no worker has been seen for 10 s, so nothing is replayed yet: run `receiver work`, or `receiver up`"
 UNSEEN = timedelta(seconds=5)  # one note can get lost, even if its statement takes all its time
+NOBODY = f"no worker has been seen for {UNSEEN.seconds} s"
+NO_WORKER = f"{NOBODY}, so nothing is replayed yet: run `receiver work`, or `receiver up`"
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a process knows now: its gauges, and the findings about itself."""
+    """What a process knows now: its gauges, the findings about itself, and the accounts for which it sends submissions.
+
+    `sends_for` is None if the process does not say.
+    """
 
     gauges: Mapping[Series, float] = field(default_factory=dict)
     findings: Sequence[Finding] = ()
+    sends_for: frozenset[AccountId] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -43,7 +49,7 @@ class Told:
                 finding.to_json() if finding.todo or not finding.holds else {"name": finding.name, "holds": True}
                 for finding in self.findings
             ],
-        }
+        } | ({} if self.sends_for is None else {"sends_for": sorted(self.sends_for)})
 
 
 def read(told: object) -> Told:
@@ -53,7 +59,17 @@ def read(told: object) -> Told:
     for text, value in gauges.items() if isinstance(gauges, Mapping) else ():
         with suppress(ValueError, TypeError):
             known[Series.read(text)] = float(value)
-    return Told(known, read_findings(told) or ())
+    return Told(
+        known, read_findings(told) or (), _accounts(told.get("sends_for") if isinstance(told, Mapping) else None)
+    )
+
+
+def _accounts(told: object) -> frozenset[AccountId] | None:
+    """Return accounts that were told as JSON; None if they are not understood."""
+    try:
+        return frozenset(AccountId(*map(str, one)) for one in told) if isinstance(told, Sequence) else None
+    except TypeError:
+        return None
 
 
 def budgets_used(told: Iterable[Told]) -> dict[str, float]:
@@ -137,6 +153,23 @@ async def processes(db: Database, api_url: str) -> list[Process]:
 async def has_worker(db: Database, api_url: str) -> bool:
     """Return whether a worker of an API runs."""
     return any(one.is_running and one.kind == "worker" for one in await processes(db, api_url))
+
+
+async def nobody_sends(db: Database, account: AccountId | None, api_url: str) -> str | None:
+    """Return why no worker of an API sends submissions for an account; None if one does, or might.
+
+    Without an account any worker does.
+    """
+    workers = [one for one in await processes(db, api_url) if one.is_running and one.kind == "worker"]
+    if not workers:
+        return f"{NOBODY}: run `receiver work`, or `receiver up`"
+    if account is None or any(one.told.sends_for is None or account in one.told.sends_for for one in workers):
+        return None
+    name = "" if account.is_default else f", account {account.account}"
+    return (
+        f"no worker that runs sends to {account.source}{name} at {account.api_url}: set its key where a worker runs "
+        "(RECEIVER_CALLS must not be 0 there), and start that again"
+    )
 
 
 async def elsewhere(db: Database, api_url: str) -> dict[str, int]:

@@ -36,10 +36,9 @@ class Word(NamedTuple):
         """The word as it is written in a line."""
         value, quoted = self.value, self.value.replace('"', "")
         name = f"{self.name}:" if self.name else ""
-        is_named = (
-            value.startswith("//") if name else _IS_NAMED.match(value)
-        )  # what a line would take for something else
-        is_plain = bool(value) and not re.search(r'\s|^"', value) and not is_named
+        # A line would take it for a name, or not for the value of one.
+        is_ambiguous = value.startswith("//") if name else _IS_NAMED.match(value)
+        is_plain = bool(value) and not re.search(r'\s|^"', value) and not is_ambiguous
         return f"{name}{value}" if is_plain else f'{name}"{quoted}"'
 
 

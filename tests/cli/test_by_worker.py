@@ -80,9 +80,32 @@ def test_without_a_worker_one_line_says_so_and_the_submission_stays(ours: Comman
     *_, said = ran.stderr.splitlines()
     assert (ran.exit_code, ran.stdout, submission["state"]) == (1, "", "uploaded")
     assert said == (
-        "Error: no worker has been seen for 10 s: run `receiver work`, or `receiver up`; "
+        "Error: no worker has been seen for 5 s: run `receiver work`, or `receiver up`; "
         f"{submission['id']} stays, and goes on when one runs"
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "variables"),
+    [
+        ("thunderscribe", {"THUNDERSCRIBE_API_KEY": ""}),
+        ("thunderscribe", {"RECEIVER_CALLS": "0"}),
+        ("transcribe.so", {"TRANSCRIBE_API_KEY": ""}),
+    ],
+)
+def test_a_worker_that_does_not_send_to_the_provider_is_not_waited_for(
+    ours: Commands, processes: Processes, sandbox: Simulated, source: str, variables: dict[str, str]
+) -> None:
+    path, options = ("", ()) if source == "transcribe.so" else (f"/{source}", SUBMIT)
+    processes.start("work", **variables)
+    until(lambda: bool(processes.sql("select from receiver.processes where told ? 'sends_for'")), "a worker has told")
+    said = f"no worker that runs sends to {source} at {sandbox.url}{path}: set its key where a worker runs ("
+    handed = ours.run("submit", recording(ours), "--provider", source, *("-o", "language=en") * bool(options))
+    assert (handed.exit_code, said in handed.stderr) == (0, True)
+    ran = ours.run("transcribe", recording(ours), *options)  # it would wait for ever
+    (submission,) = ours.read("submissions")
+    assert (ran.exit_code, ran.stdout, submission["state"], said in ran.stderr) == (1, "", "uploaded", True)
+    assert f", and start that again; {submission['id']} stays, and goes on when one runs\n" in ran.stderr
 
 
 def test_what_was_handed_over_without_a_callback_gets_none_and_that_is_told(ours: Commands) -> None:

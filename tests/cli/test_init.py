@@ -167,6 +167,18 @@ def test_the_configuration_of_pytest_stays_what_it_is(
     assert (project.folder / "pytest.ini").exists() != is_one
 
 
+@pytest.mark.parametrize(("text", "hint"), [
+    ("import os\n", ': the test needs pytest_plugins = ["receiver.testing"] there'),
+    ("from receiver.testing import receiver_scratch\n", ""),
+])  # fmt: skip
+def test_a_conftest_that_lacks_the_fixtures_stays_and_what_the_test_needs_is_said(
+    text: str, hint: str, project: Processes
+) -> None:
+    (project.folder / "conftest.py").write_text(text)
+    assert f"conftest.py is there already{hint}" in begin(project)
+    assert (project.folder / "conftest.py").read_text() == text
+
+
 def test_a_file_in_the_way_is_named(project: Processes) -> None:
     (project.folder / "tests").touch()
     ran = project.run("init")

@@ -5,7 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from receiver import settings
+from receiver import console, settings
+from receiver.cli import main
 from receiver.cli.up.listeners import PORTS, Listeners, listening
 from receiver.errors import ConfigError
 from receiver.health.metrics import page
@@ -20,6 +21,12 @@ def opened(stack: ExitStack, **variables: str) -> Listeners:
 
 def place(listener: socket.socket | None) -> tuple[str, int] | None:
     return None if listener is None else listener.getsockname()[:2]
+
+
+def test_the_help_of_up_says_the_usual_places() -> None:
+    shown = main.commands["up"].help or ""
+    assert console.USUAL in shown
+    assert page.USUAL in shown
 
 
 @pytest.mark.usefixtures("own_environment")

@@ -10,7 +10,7 @@ from tests.commands import heeding_ctrl_c
 from tests.inbox.dying import fill, states_of
 from tests.processes import Processes, until
 
-NO_WORKER = "no worker has been seen for 10 s, so nothing is replayed yet: run `receiver work`"
+NO_WORKER = "no worker has been seen for 5 s, so nothing is replayed yet: run `receiver work`"
 
 
 @pytest.fixture

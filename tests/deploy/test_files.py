@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,16 @@ def test_of_the_folder_only_the_wheel_gets_into_the_image() -> None:
     (variables,) = steps("ENV")
     names = {pair.partition("=")[0] for pair in variables.split()} - {"PATH"}
     assert names <= SETTINGS.keys() - SECRETS
+
+
+def test_the_extras_of_the_image_can_be_chosen_and_there_are_those_that_are_named() -> None:
+    ours = set(metadata("receiver").get_all("Provides-Extra") or ())
+    default = dict(one.split("=") for one in steps("ARG"))["EXTRAS"]
+    assert COMPOSE["x-receiver"]["build"]["args"] == {"EXTRAS": default}
+    for where, named in (("container", r"--build-arg EXTRAS=(\S+)"), ("compose", r"EXTRAS: .* such as: (\S+)")):
+        (extras,) = re.findall(named, text(where))
+        assert default in extras.split(",")
+        assert {*extras.split(",")} <= ours
 
 
 def test_the_image_runs_a_command_directly_and_not_as_root() -> None:
@@ -197,7 +208,7 @@ def test_the_unit_is_reloaded_kept_up_and_confined() -> None:
     assert said["ExecReload"] == "/bin/kill -HUP $MAINPID"
     assert said["ExecStart"].split()[1:] == ["up"]
     wanted = {
-        "Type": "exec", "DynamicUser": "yes", "StateDirectory": "receiver", "Restart": "always",
+        "Type": "exec", "DynamicUser": "yes", "User": "receiver", "StateDirectory": "receiver", "Restart": "always",
         "StartLimitIntervalSec": "0", "OOMPolicy": "continue", "KillMode": "mixed",
     }  # fmt: skip
     assert said.items() >= wanted.items()

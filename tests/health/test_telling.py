@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from receiver.database import Connections, Pool, query
+from receiver.events import AccountId
 from receiver.health import checks, telling
 from receiver.health.counts import Counts, Series
 from receiver.health.finding import Finding
@@ -108,6 +109,33 @@ async def test_what_a_process_knows_is_read_by_others_until_it_changes(db: Pool)
     await note(db, process, Told())
     (found,) = await telling.processes(db, API)
     assert checks.processes([found]).holds
+
+
+async def test_nobody_sends_for_an_account_of_which_every_worker_says_so(db: Pool) -> None:
+    """A worker of an older version does not say."""
+    account, other = AccountId("timbr", "https://timbr.test", "big-show"), AccountId("timbr", API, "default")
+    assert await telling.nobody_sends(db, account, API) == (
+        "no worker has been seen for 5 s: run `receiver work`, or `receiver up`"
+    )
+    first, second = await running(db), await running(db)
+    await db.execute("update receiver.processes set kind = 'worker', seen_at = now() + interval '1 h'")
+    told = Told(sends_for=frozenset({other}))
+    await note(db, first, told)
+    assert await telling.nobody_sends(db, account, API) is None
+    await note(db, second, told)
+    assert await telling.nobody_sends(db, account, API) == (
+        "no worker that runs sends to timbr, account big-show at https://timbr.test: set its key where a worker runs "
+        "(RECEIVER_CALLS must not be 0 there), and start that again"
+    )
+    assert await telling.nobody_sends(db, other, API) is None
+    assert await telling.nobody_sends(db, None, API) is None
+    await db.execute("""update receiver.processes set told = '{"sends_for": 7}' where id = $1""", second)
+    assert await telling.nobody_sends(db, account, API) is None
+    await note(db, second, Told(sends_for=frozenset({account, other})))
+    assert {one.told.sends_for for one in await telling.processes(db, API)} == {
+        frozenset({other}), frozenset({account, other})
+    }  # fmt: skip
+    assert await telling.nobody_sends(db, account, API) is None
 
 
 async def test_a_process_that_was_not_seen_for_long_reports_nothing_more(db: Pool) -> None:

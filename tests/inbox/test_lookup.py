@@ -49,6 +49,8 @@ async def test_an_event_comes_with_its_body_and_its_variants(db: Pool) -> None:
     assert variant.state == "quarantined"
     told = found.to_json()
     assert (told["id"], told["variants"], base64.b64decode(told["raw"])) == ("evt_1", [variant.id], body)
+    bare = await lookup.whole(db, "@1", with_body=False)
+    assert (bare.raw, bare.variants) == (b"", found.variants)
 
 
 async def test_no_event_is_no_whole_one(db: Pool) -> None:

@@ -71,7 +71,9 @@ PROCESSES = WholeRange(1, MOST_PROCESSES)
 def up(*, sandbox: bool, sandbox_port: int, everything: bool, web: int | None, workers: int | None) -> None:
     """Run everything on one machine.
 
-    Migrates the database, runs web processes and workers, and prints what happens. Ctrl-C ends it.
+    Migrates the database, runs web processes and workers, and prints what happens. Ctrl-C ends it. The console is at
+    127.0.0.1:8080 and metrics are at 127.0.0.1:9464, or at the next free ports: RECEIVER_CONSOLE and RECEIVER_METRICS
+    move them or switch them off.
 
     SIGHUP replaces these processes, so that they load changed handlers or code. No delivery is refused.
     """

@@ -22,7 +22,7 @@ async def test_its_progress_is_shown_while_it_runs(operator: Person, db: Pool) -
     assert "Bulk replay 1 moving" in page.text
     assert "Moved: 2 of 5" in page.text
     assert "what is not moved yet, 3 jobs, stays dead. What is moved already runs" in page.text
-    assert "no worker has been seen for 10 s" in page.text
+    assert "no worker has been seen for 5 s" in page.text
     assert page.values("body", "data-changes") == ["/changes"]
     await step(db, limit=5)
     await end_all(db, "dead")
