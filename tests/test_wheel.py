@@ -62,6 +62,7 @@ def test_a_wheel_installed_elsewhere_migrates_and_has_the_bundled_handlers(
         "_bucket",
         "_folder",
         "_front_matter",
+        "_line",
         "_link",
         "_names",
         "files",

@@ -40,10 +40,10 @@ from tests.readme import BLOCKS, README, REPOSITORY, beginnings, block, command_
 from tests.servers import App, answering
 from tests.submissions.test_media import mp3_frame
 
-REAL = block("export TRANSCRIBE_API_KEY=")
+REAL = block("# in .env\nTRANSCRIBE_API_KEY=tsk_live_…  ")
 AFTERWARDS = block("receiver check ")
 FILES = block("RECEIVER_FILES=")
-FORWARD = block("RECEIVER_FORWARD_SHOP=")
+FORWARD = block("# in .env\nRECEIVER_FORWARD_SHOP=")
 NOTIFY = block("pip install -e '.[notify]'")
 PUBLISH = block("pip install -e '.[nats]'")
 TRACES = block("export OTEL_")
@@ -134,21 +134,16 @@ class House:
         until(lambda: not self.processes.sql(UNFINISHED), "every job is done")
 
     @property
-    def exported(self) -> str:
-        """The lines that give the key and the address: the provider is the sandbox, and the tunnel this machine."""
-        ours = {"tsk_live_…": self.provider.key, "https://your-tunnel.example": self.url}
-        return replaced(REAL.removesuffix(UP), ours)
-
-    @property
     def dotenv(self) -> str:
-        """The lines of `.env`."""
+        """The lines of `.env`: the provider is the sandbox, and the tunnel this machine."""
+        ours = {"tsk_live_…": self.provider.key, "https://your-tunnel.example": self.url}
         app = {"https://shop.example": self.app.url, "whsec_…": self.secret}
         people = {"ntfys://ntfy.sh": self.service.url.replace("http", "ntfy", 1)}
         people["mailtos://me:password@example.com"] = (
             f"mailto://me:password@{self.mail.address}?mode=insecure&from=me@example.com"
         )
         _, *notify = replaced(NOTIFY, people).splitlines(keepends=True)
-        return "".join([replaced(FORWARD, app), *notify, "RECEIVER_FORWARD_PRIVATE=yes\n"])
+        return "".join([replaced(REAL, ours), replaced(FORWARD, app), *notify, "RECEIVER_FORWARD_PRIVATE=yes\n"])
 
     @property
     def script(self) -> str:
@@ -156,7 +151,7 @@ class House:
         *_, publish = PUBLISH.splitlines(keepends=True)
         stream = {"tls://ada:secret@nats.example:4222/EVENTS": self.stream.address()}
         return "".join([
-            replaced(TRACES, {"http://localhost:4318": self.collector.url}), self.exported,
+            replaced(TRACES, {"http://localhost:4318": self.collector.url}),
             replaced(publish.removesuffix(UP), stream), replaced(FILES, {"/home/ada/vault": str(self.vault)}),
         ])  # fmt: skip
 
@@ -239,8 +234,8 @@ def add(server: Nats, line: str) -> None:
 
 
 def test_a_real_start_is_well_and_its_test_event_is_followed(house: House) -> None:
-    """The lines that come after `receiver up` run beside it."""
-    shown = house.good(house.exported + AFTERWARDS)
+    """The lines that come after `receiver up` run beside it, in a terminal that knows the key from `.env` alone."""
+    shown = house.good(AFTERWARDS)
     assert "ok  webhook" in shown
 
 
@@ -360,9 +355,9 @@ def test_prometheus_scrapes_what_up_serves_with_rules_that_a_command_makes(house
 
 @pytest.mark.usefixtures("own_environment")
 def test_two_lines_of_dotenv_make_two_accounts() -> None:
-    lines = block("TRANSCRIBE_API_KEY=").splitlines(keepends=True)
+    named, *lines = block("# in .env\nTRANSCRIBE_API_KEY=tsk_live_…\n").splitlines(keepends=True)
     ours = [replaced(line, {"tsk_live_…": f"tsk_live_of_account_{number}"}) for number, line in enumerate(lines)]
-    Path(".env").write_text("".join(ours))
+    Path(".env").write_text("".join([named, *ours]))
     environment.enter()
     assert {account.name for account in settings.load().webhook_accounts} == {"default", "big-show"}
 
@@ -380,10 +375,13 @@ def paying(commands: Commands, sandbox: Simulated, receiver_database: str) -> Co
 def test_a_recording_is_submitted_and_listed(
     paying: Commands, sandbox: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The key is in `.env` alone."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "episode.mp3").write_bytes(mp3_frame() * 100)
-    text = replaced(block("export THUNDERSCRIBE_API_KEY="), {"…": sandbox.key})
-    submission, listed = ran(paying, text).values()
+    key = replaced(block("# in .env\nTHUNDERSCRIBE_API_KEY="), {"…": sandbox.key})
+    (tmp_path / ".env").write_text(key)
+    paying.environment |= {"THUNDERSCRIBE_API_KEY": None, environment.READ: None}
+    submission, listed = ran(paying, block("receiver submit episode.mp3")).values()
     assert submission.strip() in listed
 
 
